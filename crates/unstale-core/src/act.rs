@@ -1,0 +1,112 @@
+//! What a writer says: acts on subjects.
+
+use std::fmt;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+/// The name of a cache or of a node: 1 to [`Name::BYTES_MAX`] bytes of UTF-8.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Bytes);
+
+/// Why some bytes are no [`Name`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// No bytes at all.
+    #[error("a name is empty")]
+    Empty,
+    /// More bytes than a name may have.
+    #[error("a name of {0} bytes exceeds the limit of {max}", max = Name::BYTES_MAX)]
+    TooLong(usize),
+    /// Not UTF-8.
+    #[error("a name is not UTF-8")]
+    NotUtf8,
+}
+
+impl Name {
+    /// The most bytes that a name may have.
+    pub const BYTES_MAX: usize = 255;
+
+    /// Checks `bytes` and takes them as a name, without copying them.
+    pub fn new(bytes: impl Into<Bytes>) -> Result<Self, NameError> {
+        let bytes = bytes.into();
+        if bytes.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if bytes.len() > Self::BYTES_MAX {
+            return Err(NameError::TooLong(bytes.len()));
+        }
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(NameError::NotUtf8);
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The name as bytes.
+    pub const fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What happened to a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// A newer value exists. Elsewhere it acts as [`Verb::Expire`].
+    Set,
+    /// Gone: nothing of it may be served again, not even by fail-safe.
+    Remove,
+    /// Stale: may still be served by fail-safe.
+    Expire,
+}
+
+/// What an act is about. Keys and tags are opaque bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// One key of one cache.
+    Key {
+        /// The cache.
+        cache: Name,
+        /// The key's bytes.
+        key: Bytes,
+    },
+    /// A tag, in one cache or (`cache` is `None`) in every cache of the node.
+    Tag {
+        /// The cache, or all of them.
+        cache: Option<Name>,
+        /// The tag's bytes.
+        tag: Bytes,
+    },
+    /// A whole cache.
+    Cache {
+        /// The cache.
+        cache: Name,
+    },
+    /// Every cache.
+    All,
+}
+
+/// One act: a verb on a subject.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Act {
+    /// What happened.
+    pub verb: Verb,
+    /// To what.
+    pub subject: Subject,
+}
