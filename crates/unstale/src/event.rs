@@ -1,0 +1,250 @@
+//! What a node reports while it runs, for programs; people read the log and the metrics.
+
+use tokio::sync::broadcast;
+use unstale_core::Name;
+
+use crate::SessionToken;
+use crate::metrics::reasons;
+
+/// How many events are kept for a receiver that does not keep up.
+const EVENTS_KEPT: usize = 1_024;
+
+/// Something that happened on this node. Never holds a key or a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A cache did something else than to hit or to load and store.
+    Cache {
+        /// Which cache.
+        cache: Name,
+        /// What.
+        what: CacheEvent,
+    },
+    /// A write was applied here and is sent, but could not be announced (P-31).
+    Unannounced {
+        /// The write.
+        session: SessionToken,
+    },
+    /// A frame that is no message of this protocol came over a link.
+    FrameBad {
+        /// Where it came from, as the backplane says it.
+        remote: String,
+        /// What is wrong with it, with the byte offset.
+        reason: String,
+    },
+    /// This receiver was too slow: so many events before the next one are lost to it. Metrics have counted them.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// What a cache reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheEvent {
+    /// A stale value was served, and said to be stale.
+    Stale(StaleReason),
+    /// What was cached was bypassed.
+    Bypassed(BypassReason),
+    /// A load gave no value.
+    LoadFailed(LoadFailure),
+    /// A loaded value was not stored.
+    FillRefused(FillRefusal),
+    /// The store (L2) failed in an operation; the cache went on without it.
+    StoreFailed,
+}
+
+reasons! {
+    /// Why a stale value was served.
+    pub enum StaleReason {
+        /// The load failed or timed out hard, and fail-safe stood in.
+        LoadFailed = "load-failed",
+        /// A load failed a short while ago, and fail-safe waits before it tries again.
+        Throttled = "throttled",
+        /// The soft timeout passed; the load goes on in the background.
+        SoftTimeout = "soft-timeout",
+        /// The value is a suspect, and the limit of revalidations was reached.
+        Suspect = "suspect",
+        /// The value was computed from a stale one.
+        Tainted = "tainted",
+        /// The freshness that the read demanded could not be proven, and it said `or_flag`.
+        Unproven = "unproven",
+    }
+}
+
+reasons! {
+    /// Why what was cached was bypassed.
+    pub enum BypassReason {
+        /// The freshness that the read demanded could not be proven.
+        NotProven = "not-proven",
+        /// The write that the session token names was not seen here in time.
+        SessionLate = "session-late",
+        /// The origin of the session token is not known (any more).
+        SessionUnknown = "session-unknown",
+    }
+}
+
+reasons! {
+    /// What started a load.
+    pub enum LoadTrigger {
+        /// Nothing usable was cached.
+        Miss = "miss",
+        /// The value was about to expire.
+        Eager = "eager",
+        /// The value was a suspect.
+        Suspect = "suspect",
+        /// The read bypassed what was cached.
+        Bypass = "bypass",
+        /// Many keys at once.
+        Many = "many",
+        /// A load was overtaken by an invalidation and is repeated.
+        Repeat = "repeat",
+    }
+}
+
+reasons! {
+    /// Why a load gave no value.
+    pub enum LoadFailure {
+        /// The loader returned an error.
+        Error = "error",
+        /// The loader panicked.
+        Panic = "panic",
+        /// The hard timeout passed.
+        Timeout = "timeout",
+        /// Every caller went away and the cache does not complete in the background.
+        Cancelled = "cancelled",
+    }
+}
+
+reasons! {
+    /// Why a loaded value was not stored.
+    pub enum FillRefusal {
+        /// An invalidation overtook the load.
+        Overtaken = "overtaken",
+        /// The loader said so.
+        NoStore = "no-store",
+        /// It was computed from a stale value.
+        Tainted = "tainted",
+        /// The node has not joined yet (P-25).
+        NotJoined = "not-joined",
+    }
+}
+
+reasons! {
+    /// The kinds of a cache's own acts.
+    pub enum WriteKind {
+        /// `set`
+        Set = "set",
+        /// `remove`
+        Remove = "remove",
+        /// `expire`
+        Expire = "expire",
+        /// `remove_tag`
+        RemoveTag = "remove-tag",
+        /// `expire_tag`
+        ExpireTag = "expire-tag",
+        /// `clear`
+        Clear = "clear",
+        /// `expire_all`
+        ExpireAll = "expire-all",
+    }
+}
+
+reasons! {
+    /// What came of a call of the store (L2).
+    pub enum StoreOutcome {
+        /// A read found the key.
+        Hit = "hit",
+        /// A read did not find the key.
+        Miss = "miss",
+        /// A write took place.
+        Stored = "stored",
+        /// Something newer, a tombstone or a voided lease refused a write.
+        Refused = "refused",
+        /// A removal took place.
+        Removed = "removed",
+        /// The store failed or timed out.
+        Failed = "failed",
+    }
+}
+
+/// Receives a node's events from the moment it was made; see [`crate::Node::events`].
+///
+/// A receiver that does not keep up loses the oldest events beyond 1,024 and is told how many by [`Event::Missed`].
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<Event>,
+}
+
+impl Events {
+    /// The next event; `None` once the node has closed and everything was received. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Event> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed { count }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event if one is there already.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        match self.receiver.try_recv() {
+            Ok(event) => Some(event),
+            Err(broadcast::error::TryRecvError::Lagged(count)) => Some(Event::Missed { count }),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
+        }
+    }
+}
+
+/// The sending half: costs one load while nobody listens.
+#[derive(Debug)]
+pub(crate) struct EventSink {
+    sender: broadcast::Sender<Event>,
+}
+
+impl EventSink {
+    pub(crate) fn new() -> Self {
+        Self { sender: broadcast::Sender::new(EVENTS_KEPT) }
+    }
+
+    /// Reports what `event` returns, which is not called while nobody listens.
+    pub(crate) fn report(&self, event: impl FnOnce() -> Event) {
+        if self.sender.receiver_count() > 0 {
+            // An error means that the last receiver went away just now.
+            let _ = self.sender.send(event());
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> Events {
+        Events { receiver: self.sender.subscribe() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Event {
+        let cache = Name::new("users").unwrap();
+        Event::Cache { cache, what: CacheEvent::LoadFailed(LoadFailure::Error) }
+    }
+
+    #[tokio::test]
+    async fn a_slow_receiver_is_told_how_many_events_it_missed() {
+        let sink = EventSink::new();
+        sink.report(|| unreachable!("nobody listens"));
+        let mut events = sink.subscribe();
+        for _ in 0..EVENTS_KEPT + 3 {
+            sink.report(failed);
+        }
+        assert_eq!(events.recv().await, Some(Event::Missed { count: 3 }));
+        assert_eq!(events.try_recv(), Some(failed()));
+        drop(sink);
+        let mut left = 0;
+        while events.recv().await.is_some() {
+            left += 1;
+        }
+        assert_eq!(left, EVENTS_KEPT - 1);
+    }
+}

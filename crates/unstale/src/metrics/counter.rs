@@ -1,0 +1,164 @@
+//! Counts: plain, striped for the hit path, and by reason.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A count that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn increment(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many threads can count without sharing a line; a power of two.
+const STRIPES: usize = 8;
+
+/// A count for the hit path: threads count on lines of their own.
+#[derive(Debug, Default)]
+pub(crate) struct StripedCounter([Stripe; STRIPES]);
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
+
+impl StripedCounter {
+    #[inline]
+    pub(crate) fn increment(&self) {
+        self.0[stripe()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0[stripe()].0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+#[inline]
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static STRIPE: usize = NEXT.fetch_add(1, Ordering::Relaxed) & (STRIPES - 1);
+    }
+    STRIPE.try_with(|stripe| *stripe).unwrap_or(0)
+}
+
+/// A closed set of label values.
+pub(crate) trait Reason: Copy + 'static {
+    /// Every value, in the order of [`Reason::index`].
+    const ALL: &'static [Self];
+
+    /// Its place in [`Reason::ALL`].
+    fn index(self) -> usize;
+
+    /// The label's value: lower case, with dashes.
+    fn as_label(self) -> &'static str;
+}
+
+/// Counts by reason.
+#[derive(Debug)]
+pub(crate) struct CounterBy<R> {
+    counts: Box<[Counter]>,
+    reasons: PhantomData<fn(R)>,
+}
+
+impl<R: Reason> Default for CounterBy<R> {
+    fn default() -> Self {
+        Self { counts: R::ALL.iter().map(|_| Counter::default()).collect(), reasons: PhantomData }
+    }
+}
+
+impl<R: Reason> CounterBy<R> {
+    pub(crate) fn increment(&self, reason: R) {
+        self.add(reason, 1);
+    }
+
+    pub(crate) fn add(&self, reason: R, count: u64) {
+        self.counts[reason.index()].add(count);
+    }
+
+    pub(crate) fn of(&self, reason: R) -> u64 {
+        self.counts[reason.index()].total()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        R::ALL.iter().map(|&reason| (reason.as_label(), self.of(reason)))
+    }
+}
+
+/// Declares a fieldless enum that is a [`Reason`]: variants, their docs and their label values stand side by side.
+macro_rules! reasons {
+    ($(#[$doc:meta])* $visibility:vis enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        $visibility enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// The word for it in metrics and logs: lower case, with dashes.
+            $visibility const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+        }
+
+        impl $crate::metrics::Reason for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn as_label(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    };
+}
+pub(crate) use reasons;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    reasons! {
+        enum Colour {
+            Red = "red",
+            Green = "light-green",
+        }
+    }
+
+    #[test]
+    fn counts_are_kept_by_reason() {
+        let counts = CounterBy::<Colour>::default();
+        counts.increment(Colour::Green);
+        counts.add(Colour::Red, 3);
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [("red", 3), ("light-green", 1)]);
+    }
+
+    #[test]
+    fn a_striped_count_loses_nothing_between_threads() {
+        let counter = StripedCounter::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).for_each(|_| counter.increment()));
+            }
+        });
+        counter.add(5);
+        assert_eq!(counter.total(), 4_005);
+    }
+}

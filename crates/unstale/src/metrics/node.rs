@@ -1,0 +1,159 @@
+//! What a node and its caches count.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use unstale_core::Name;
+
+use super::{Counter, CounterBy, Histogram, Metrics, StripedCounter, Value, names, reasons};
+use crate::event::{
+    BypassReason, FillRefusal, LoadFailure, LoadTrigger, StaleReason, StoreOutcome, WriteKind,
+};
+
+reasons! {
+    /// How a read that demanded a freshness was answered.
+    pub(crate) enum BoundedOutcome {
+        /// The proof was young enough.
+        Proven = "proven",
+        /// The value's load began within the demand.
+        Young = "young",
+        /// An exchange brought a young enough proof.
+        Exchanged = "exchanged",
+        /// It was loaded for this read.
+        Loaded = "loaded",
+        /// An error was returned.
+        Refused = "refused",
+        /// The answer was flagged as not proven.
+        Flagged = "flagged",
+    }
+}
+
+reasons! {
+    /// How a read with a session token was answered.
+    pub(crate) enum SessionOutcome {
+        /// The write was applied here already.
+        Met = "met",
+        /// The read waited for the write.
+        Waited = "waited",
+        /// The write was not seen in time.
+        Late = "late",
+        /// The token's origin is not known (any more).
+        Unknown = "unknown",
+    }
+}
+
+reasons! {
+    /// Whether a write was announced.
+    pub(crate) enum WriteOutcome {
+        /// Other nodes' proofs cover it.
+        Announced = "announced",
+        /// Applied and sent, but the node had no lease.
+        Unannounced = "unannounced",
+        /// Refused before anything was done.
+        Refused = "refused",
+    }
+}
+
+/// What one cache counts.
+#[derive(Debug, Default)]
+pub(crate) struct CacheMetrics {
+    pub(crate) hits: StripedCounter,
+    pub(crate) misses: StripedCounter,
+    pub(crate) negative_hits: StripedCounter,
+    pub(crate) stale: CounterBy<StaleReason>,
+    pub(crate) bypasses: CounterBy<BypassReason>,
+    pub(crate) loads: CounterBy<LoadTrigger>,
+    pub(crate) load_failures: CounterBy<LoadFailure>,
+    pub(crate) load_seconds: Histogram,
+    pub(crate) fills_refused: CounterBy<FillRefusal>,
+    pub(crate) writes: CounterBy<WriteKind>,
+    pub(crate) store_calls: CounterBy<StoreOutcome>,
+}
+
+impl CacheMetrics {
+    fn collect(&self, cache: &Name, metrics: &mut Metrics) {
+        let label = || vec![(names::CACHE, cache.as_str().to_owned())];
+        metrics.push_count(names::CACHE_HITS, label(), self.hits.total());
+        metrics.push_count(names::CACHE_MISSES, label(), self.misses.total());
+        metrics.push_count(names::CACHE_NEGATIVE_HITS, label(), self.negative_hits.total());
+        metrics.push_reasons(names::CACHE_STALE, &label(), names::REASON, &self.stale);
+        metrics.push_reasons(names::CACHE_BYPASSES, &label(), names::REASON, &self.bypasses);
+        metrics.push_reasons(names::CACHE_LOADS, &label(), names::REASON, &self.loads);
+        metrics.push_reasons(names::CACHE_LOAD_FAILURES, &label(), names::REASON, &self.load_failures);
+        metrics.push(names::CACHE_LOAD_SECONDS, label(), Value::Distribution(self.load_seconds.snapshot()));
+        metrics.push_reasons(names::CACHE_FILLS_REFUSED, &label(), names::REASON, &self.fills_refused);
+        metrics.push_reasons(names::CACHE_WRITES, &label(), names::VIA, &self.writes);
+        metrics.push_reasons(names::CACHE_STORE_CALLS, &label(), names::OUTCOME, &self.store_calls);
+    }
+}
+
+/// What a cache tells when its metrics are collected: entries and weight.
+type Size = Box<dyn Fn() -> (u64, u64) + Send + Sync>;
+
+struct Registered {
+    cache: Name,
+    metrics: Arc<CacheMetrics>,
+    size: Size,
+}
+
+/// What a node counts, its caches included.
+#[derive(Default)]
+pub(crate) struct NodeMetrics {
+    pub(crate) bounded_reads: CounterBy<BoundedOutcome>,
+    pub(crate) session_reads: CounterBy<SessionOutcome>,
+    pub(crate) writes: CounterBy<WriteOutcome>,
+    pub(crate) messages_sent: Counter,
+    pub(crate) messages_received: Counter,
+    pub(crate) bytes_sent: Counter,
+    pub(crate) bytes_received: Counter,
+    pub(crate) frames_bad: Counter,
+    pub(crate) links_abused: Counter,
+    notes: Mutex<BTreeMap<&'static str, u64>>,
+    caches: Mutex<Vec<Registered>>,
+}
+
+impl NodeMetrics {
+    /// Counts for a new cache; `size` tells its entries and weight and is called when metrics are collected.
+    pub(crate) fn cache(
+        &self,
+        cache: Name,
+        size: impl Fn() -> (u64, u64) + Send + Sync + 'static,
+    ) -> Arc<CacheMetrics> {
+        let metrics = Arc::new(CacheMetrics::default());
+        let registered = Registered { cache, metrics: Arc::clone(&metrics), size: Box::new(size) };
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(registered);
+        metrics
+    }
+
+    /// Counts what a backplane noted; its words are constants, so the map stays small.
+    pub(crate) fn note(&self, what: &'static str) {
+        *self.notes.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn collect(&self, metrics: &mut Metrics) {
+        for registered in &*self.caches.lock().unwrap_or_else(PoisonError::into_inner) {
+            registered.metrics.collect(&registered.cache, metrics);
+            let (entries, weight) = (registered.size)();
+            let label = || vec![(names::CACHE, registered.cache.as_str().to_owned())];
+            metrics.push_count(names::CACHE_ENTRIES, label(), entries);
+            metrics.push_count(names::CACHE_WEIGHT, label(), weight);
+        }
+        metrics.push_reasons(names::BOUNDED_READS, &[], names::OUTCOME, &self.bounded_reads);
+        metrics.push_reasons(names::SESSION_READS, &[], names::OUTCOME, &self.session_reads);
+        metrics.push_reasons(names::WRITES, &[], names::OUTCOME, &self.writes);
+        let counts = [
+            (names::MESSAGES_SENT, &self.messages_sent),
+            (names::MESSAGES_RECEIVED, &self.messages_received),
+            (names::BYTES_SENT, &self.bytes_sent),
+            (names::BYTES_RECEIVED, &self.bytes_received),
+            (names::FRAMES_BAD, &self.frames_bad),
+            (names::LINKS_ABUSED, &self.links_abused),
+        ];
+        for (metric, counter) in counts {
+            metrics.push_count(metric, vec![], counter.total());
+        }
+        for (what, count) in &*self.notes.lock().unwrap_or_else(PoisonError::into_inner) {
+            metrics.push_count(names::BACKPLANE_NOTES, vec![(names::REASON, (*what).to_owned())], *count);
+        }
+    }
+}
