@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{Act, Instant, Name, Range, Seq, Stamp, Stream};
 
-/// The part of a stream that a frame speaks for: 0 is the whole stream (PROTOCOL.md N-7).
+/// The part of a stream that a frame speaks for: 0 is the whole stream (P-7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(pub u32);
 
@@ -91,9 +91,11 @@ pub struct VectorRow {
     pub have: Seq,
     /// Milliseconds since the sender last heard a new beat of that member, at most `u32::MAX`.
     pub heard_ms: u32,
+    /// Whether the sender cannot prove anything of that member by itself and asks others to vouch for it (P-16a).
+    pub silent: bool,
 }
 
-/// A third node's silence bridged (PROTOCOL.md B-8): the sender passes on what `stream` said and the newest instant of the
+/// A third node's silence bridged (P-16a): the sender passes on what `stream` said and the newest instant of the
 /// receiver that the sender had processed before it sent the instant that `stream` echoed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Vouch {
@@ -103,6 +105,8 @@ pub struct Vouch {
     pub last: Seq,
     /// The receiver's instant.
     pub instant: Instant,
+    /// The view hash that the silent member's beat carried.
+    pub view: u64,
 }
 
 /// A sign of life, built at the moment it is written: echoes are read first, `last` after them.
@@ -114,7 +118,12 @@ pub struct Beat {
     pub sent: Instant,
     /// The last number that the sender gave out, from its act counter.
     pub last: Seq,
-    /// Hash of the sender's members and ended streams.
+    /// Up to which number its frames went over this link before this beat, or were lost before it: on a FIFO link what is missing
+    /// up to here is a hole at once (P-17), what lies above is still to come.
+    pub flushed: Seq,
+    /// Whether the sender still joins: its echo grants no lease (P-30).
+    pub joining: bool,
+    /// Hash of the sender's members, itself included.
     pub view: u64,
     /// Whether the sender asks for a beat at once.
     pub answer: bool,
@@ -164,14 +173,18 @@ pub enum EndCause {
 }
 
 /// A stream that was ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ended {
     /// Which.
     pub stream: Stream,
+    /// The name that it had: the slot it took.
+    pub name: Name,
     /// The last number: exact for [`EndCause::Bye`], else the greatest that the teller counts.
     pub last: Seq,
     /// How.
     pub cause: EndCause,
+    /// Milliseconds since, at most `u32::MAX`.
+    pub ago_ms: u32,
 }
 
 /// A newcomer, or a known node on a new link.
@@ -224,7 +237,10 @@ pub struct Admit {
     pub last: Seq,
     /// The highest stamp it knows.
     pub stamp: Stamp,
-    /// Hash of its members and ended streams.
+    /// Whether the sender tracked the receiver before the hello, or still joins itself. A node that is admitted as unknown by one that
+    /// had joined may have been ended and forgotten (P-34).
+    pub known: bool,
+    /// Hash of its members, itself included.
     pub view: u64,
     /// What only it can hold, if anything.
     pub proof: Option<HostProof>,
