@@ -83,7 +83,7 @@ impl Range {
     }
 }
 
-/// An instant of one node's own clock, in nanoseconds, of a clock that counts suspend (PROTOCOL.md C-1).
+/// An instant of one node's own clock, in nanoseconds, of a clock that counts suspend (P-38).
 ///
 /// Instants of two nodes are never compared; an instant that comes back in an echo is the receiver's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
