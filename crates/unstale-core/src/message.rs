@@ -162,8 +162,10 @@ pub struct MemberInfo {
 /// How a stream was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EndCause {
-    /// It said goodbye (Bye or Reset): `last` is exact.
+    /// It said goodbye: `last` is exact, and its slot leaves the electorate.
     Bye,
+    /// Its process goes on under the next incarnation: `last` is exact, and its slot stays in the electorate.
+    Reset,
     /// A majority of a fixed list voted.
     Majority,
     /// Its successor holds what only one process can hold.
@@ -179,7 +181,7 @@ pub struct Ended {
     pub stream: Stream,
     /// The name that it had: the slot it took.
     pub name: Name,
-    /// The last number: exact for [`EndCause::Bye`], else the greatest that the teller counts.
+    /// The last number: exact for [`EndCause::Bye`] and [`EndCause::Reset`], else the greatest that the teller counts.
     pub last: Seq,
     /// How.
     pub cause: EndCause,
