@@ -110,3 +110,36 @@ pub struct Act {
     /// To what.
     pub subject: Subject,
 }
+
+impl Act {
+    /// A copy that shares no buffer with what the act was decoded from, which may be much larger; of neighbours with the
+    /// same cache, `previous` being the one before, the name is shared.
+    pub(crate) fn detached(&self, previous: Option<&Self>) -> Self {
+        let name = |name: &Name| match previous.and_then(|act| act.subject.cache()) {
+            Some(before) if before == name => before.clone(),
+            Some(_) | None => Name(Bytes::copy_from_slice(&name.0)),
+        };
+        let subject = match &self.subject {
+            Subject::Key { cache, key } => {
+                Subject::Key { cache: name(cache), key: Bytes::copy_from_slice(key) }
+            }
+            Subject::Tag { cache, tag } => {
+                Subject::Tag { cache: cache.as_ref().map(name), tag: Bytes::copy_from_slice(tag) }
+            }
+            Subject::Cache { cache } => Subject::Cache { cache: name(cache) },
+            Subject::All => Subject::All,
+        };
+        Self { verb: self.verb, subject }
+    }
+}
+
+impl Subject {
+    /// The one cache that it lies in, if it does.
+    pub(crate) fn cache(&self) -> Option<&Name> {
+        match self {
+            Self::Key { cache, .. } | Self::Cache { cache } => Some(cache),
+            Self::Tag { cache, .. } => cache.as_ref(),
+            Self::All => None,
+        }
+    }
+}

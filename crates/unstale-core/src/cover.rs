@@ -44,15 +44,6 @@ impl Subject {
             Self::Tag { .. } | Self::Key { .. } => self == other,
         }
     }
-
-    /// The one cache that it lies in, if it does.
-    fn cache(&self) -> Option<&Name> {
-        match self {
-            Self::Key { cache, .. } | Self::Cache { cache } => Some(cache),
-            Self::Tag { cache, .. } => cache.as_ref(),
-            Self::All => None,
-        }
-    }
 }
 
 /// What a verb does to what is cached elsewhere: the stronger includes the weaker.

@@ -133,6 +133,16 @@ impl SuspectFilter {
         self.keys.len() + self.tags.len() + self.caches.len()
     }
 
+    /// The hashes of keys, sorted, each once; none if everything is in it.
+    pub fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
+    /// The hashes of tags, sorted, each once; none if everything is in it.
+    pub fn tags(&self) -> &[u64] {
+        &self.tags
+    }
+
     /// Whether a whole cache is in it: all its keys and tags are then, too.
     pub fn holds_cache(&self, cache: &Name) -> bool {
         let hash = || canonical_hash(KIND_CACHE, Some(cache), &[]);
@@ -151,10 +161,13 @@ impl SuspectFilter {
             || holds(&self.tags, || tag_hash(None, tag))
     }
 
+    #[expect(
+        clippy::stable_sort_primitive,
+        reason = "the stable sort merges what is sorted already in linear time"
+    )]
     fn settle(&mut self) {
         for hashes in [&mut self.keys, &mut self.tags, &mut self.caches] {
-            // Mostly sorted already; the unstable sort knows runs that are, too.
-            hashes.sort_unstable();
+            hashes.sort();
             hashes.dedup();
         }
         if self.everything || self.hashes() > Self::HASHES_MAX {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::rows::Rows;
 use crate::shelf::Shelf;
 use crate::size::FRAME_HEADER_BYTES;
-use crate::{Digest, DigestRow, Frame, Gone, Range, Scope, Seq, Stream, Subject};
+use crate::{Act, Digest, DigestRow, Frame, Gone, Range, Scope, Seq, Stream, Subject};
 
 /// How much a journal keeps, in bytes of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +90,11 @@ impl Journal {
     }
 
     /// Keeps a frame of a peer, in any order. One that a kept frame covers is left out; those that it covers go.
-    pub fn push_peer(&mut self, frame: Arc<Frame>) {
+    ///
+    /// It is copied: a decoded frame may keep a receive buffer alive that is many times its size.
+    pub fn push_peer(&mut self, frame: &Frame) {
         if frame.scope == Scope(0) {
-            self.peers.insert(frame);
+            self.peers.insert(Arc::new(detached(frame)));
         }
     }
 
@@ -162,6 +166,14 @@ impl Journal {
         ];
         held.into_iter().flatten().min().map_or(range.last.next(), |seq| seq.min(range.last.next()))
     }
+}
+
+fn detached(frame: &Frame) -> Frame {
+    let mut acts: Vec<Act> = Vec::with_capacity(frame.acts.len());
+    for act in &frame.acts {
+        acts.push(act.detached(acts.last()));
+    }
+    Frame { acts, unknown: Bytes::copy_from_slice(&frame.unknown), ..*frame }
 }
 
 /// What a row costs as sent: no codec may need more.

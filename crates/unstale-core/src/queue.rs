@@ -66,7 +66,7 @@ impl PeerQueue {
     /// neighbours as one where they follow one another, and neither is a commit. A frame that is larger by itself gets
     /// wider acts, at least one.
     pub fn take(&mut self, bytes_max: usize) -> Option<Frame> {
-        let bound = Size { bytes: bytes_max, acts: Size::FRAME_MAX.acts };
+        let bound = Size { bytes: bytes_max.min(Size::FRAME_MAX.bytes), acts: Size::FRAME_MAX.acts };
         let mut frame = Arc::unwrap_or_clone(self.pop()?);
         if !Size::of_frame(&frame).fits(bound) {
             narrow(&mut frame, bound);

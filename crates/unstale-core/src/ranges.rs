@@ -94,3 +94,6 @@ impl Ranges {
         firsts.zip(lasts).filter_map(move |(first, end)| Range::new(first, end.min(last)))
     }
 }
+
+#[cfg(test)]
+mod tests;

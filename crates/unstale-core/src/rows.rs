@@ -81,14 +81,12 @@ impl Rows {
 }
 
 impl Block {
-    fn extend(&mut self, rows: impl Iterator<Item = DigestRow>) {
+    fn extend(&mut self, rows: impl ExactSizeIterator<Item = DigestRow>) {
+        self.hashes.reserve_exact(rows.len());
+        self.kinds.reserve_exact(rows.len());
         for row in rows {
             self.hashes.push(row.hash);
             self.kinds.push(row.kind);
-        }
-        if self.hashes.len() >= BLOCK_ROWS {
-            self.hashes.shrink_to_fit();
-            self.kinds.shrink_to_fit();
         }
     }
 

@@ -101,6 +101,14 @@ fn merged_filters_hold_what_either_held() {
 }
 
 #[test]
+fn the_hashes_of_a_filter_are_listed_sorted_and_each_once() {
+    let filter = filter(&[key("1"), key("2"), key("1"), tag(None, "vip")]);
+    let mut keys = [subject_hash(&key("1")), subject_hash(&key("2"))];
+    keys.sort_unstable();
+    assert_eq!((filter.keys(), filter.tags()), (&keys[..], &[subject_hash(&tag(None, "vip"))][..]));
+}
+
+#[test]
 fn an_empty_filter_holds_nothing() {
     let filter = SuspectFilter::default();
     assert!(filter.is_empty());
