@@ -1,5 +1,6 @@
 //! The contract of a backplane: links to peers that carry frames of bytes.
 
+use std::future;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -129,7 +130,8 @@ pub trait Backplane: Send + 'static {
     /// Hands over one frame, allowed once after each [`Event::Writable`] of the link.
     ///
     /// # Errors
-    /// `TooLarge` beyond `frame_bytes_max`, `Gone` for a link that is down, `Rejected` when the link was not writable.
+    /// `TooLarge` beyond `frame_bytes_max`, `Gone` for a link that is down, `Rejected` when the link was not writable. The
+    /// frame was not taken then, and a writable link stays so.
     fn send(&mut self, link: LinkId, frame: Frame) -> Result<(), Error>;
 
     /// Closes a link; [`Event::Down`] follows. Links that were dialled are dialled again.
@@ -137,4 +139,36 @@ pub trait Backplane: Send + 'static {
 
     /// Sends what was taken, as far as it goes at once, then closes everything. Ready when done.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<B: Backplane + ?Sized> Backplane for Box<B> {
+    fn properties(&self) -> &Properties {
+        (**self).properties()
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        (**self).poll_event(cx)
+    }
+
+    fn send(&mut self, link: LinkId, frame: Frame) -> Result<(), Error> {
+        (**self).send(link, frame)
+    }
+
+    fn close(&mut self, link: LinkId) {
+        (**self).close(link);
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_close(cx)
+    }
+}
+
+/// The next event of a backplane. Cancel-safe: nothing is lost when it is dropped unfinished.
+pub async fn next_event<B: Backplane + ?Sized>(backplane: &mut B) -> Event {
+    future::poll_fn(|cx| backplane.poll_event(cx)).await
+}
+
+/// Closes a backplane as [`Backplane::poll_close`] says. Dropped unfinished, it can be called again.
+pub async fn close<B: Backplane + ?Sized>(backplane: &mut B) {
+    future::poll_fn(|cx| backplane.poll_close(cx)).await;
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Se
 pub struct Record {
     /// The value's bytes; `None` is a cached nothing.
     pub value: Option<Bytes>,
-    /// Orders writes of one key: a store never replaces newer by older.
+    /// Orders writes of one key: see [`Condition::Newer`].
     pub stamp: u64,
     /// How long it stays fresh from now.
     pub fresh_for: Duration,
@@ -28,13 +29,19 @@ pub struct Record {
     pub etag: Option<String>,
 }
 
+/// The right to fill a key with what is loaded after the read that gave it out; opaque, and good for that key only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lease(pub u64);
+
 /// Under which condition a write takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// Unless what is there has a stamp that is not older, or a tombstone or mark says so.
+    /// Only if the record's stamp is newer than that of everything written, removed, expired or raised so far that
+    /// concerns the key, the cache or the record's tags. For values that a writer knows.
     Newer,
-    /// Only by the holder of this fill lease, and only if nothing voided it since.
-    Lease(u64),
+    /// Only if nothing that concerns the key, the cache or the record's tags was written, removed, expired or raised
+    /// since the read that gave out the lease, whatever the stamps. For values that were loaded after that read.
+    Lease(Lease),
 }
 
 /// What became of a write.
@@ -42,24 +49,33 @@ pub enum Condition {
 pub enum Written {
     /// It is there.
     Stored,
-    /// Something newer, a tombstone, or a voided lease refused it.
+    /// The condition did not hold, or the store no longer knows whether it does.
     Refused,
 }
 
-/// What a read found, with a fill lease on a miss. See [`Store::get`].
-pub type Lookup = Result<Record, u64>;
+/// What a read found, with a lease to fill or refresh that key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The record; stale if its `fresh_for` is zero. Its stamp is the one it was written with.
+    pub record: Option<Record>,
+    /// The lease, given out with hits as well: for refreshing the stale and the soon stale.
+    pub lease: Lease,
+}
 
 /// The shared second level.
 ///
-/// Promises: after `remove` or `raise` returned, no `get` returns what was written before under that key or tag, and no
-/// write whose lease or stamp is older than it is accepted. Operations are cancel-safe: a cancelled write may or may not
-/// have taken place.
+/// Promises: after `remove` or `raise` returned, no `get` returns what was written before under that key or tag, whatever
+/// its stamp, and no write whose lease or stamp is older than it is accepted. A store that is full, or that lost what it
+/// knew, forgets records and refuses writes; it never forgets a removal. Operations are atomic, and cancel-safe: a
+/// cancelled or failed one may or may not have taken place. Repeating `remove`, `expire` or `raise` is harmless.
 pub trait Store: Send + Sync + 'static {
-    /// Reads keys of a cache. `Ok(record)` for a hit (perhaps past its freshness); `Err(lease)` for a miss, with a lease
-    /// under which the caller may fill that key. One round trip for all keys.
+    /// Reads keys of a cache, one answer for each in their order. One round trip for all keys.
     fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>>;
 
-    /// Writes one record.
+    /// Writes one record; voids the leases of that key that were given out before.
+    ///
+    /// # Errors
+    /// `TooLarge` for a record that the store can never hold.
     fn put<'a>(
         &'a self,
         cache: &'a str,
@@ -68,12 +84,42 @@ pub trait Store: Send + Sync + 'static {
         condition: Condition,
     ) -> StoreFuture<'a, Written>;
 
-    /// Removes keys and leaves tombstones with `stamp`; voids their leases.
+    /// Removes keys, also where the record's stamp is newer; leaves tombstones with `stamp`; voids their leases.
     fn remove<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()>;
 
-    /// Makes keys stale but keeps them for fail-safe; voids their leases.
+    /// Makes keys stale but keeps them for fail-safe; otherwise as [`Store::remove`].
     fn expire<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()>;
 
-    /// Ends everything of a cache with a stamp up to `stamp` that carries `tag`; everything of the cache without a tag.
-    fn raise<'a>(&'a self, cache: &'a str, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()>;
+    /// Ends everything written so far that carries `tag`, or everything if there is no tag, in `cache`, or in every cache
+    /// of the store if there is none (whether or not this process knows of it). Voids leases of what would carry it, and
+    /// refuses writes of it with a stamp up to `stamp`.
+    fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()>;
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
+        (**self).get(cache, keys)
+    }
+
+    fn put<'a>(
+        &'a self,
+        cache: &'a str,
+        key: Bytes,
+        record: Record,
+        condition: Condition,
+    ) -> StoreFuture<'a, Written> {
+        (**self).put(cache, key, record, condition)
+    }
+
+    fn remove<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
+        (**self).remove(cache, keys, stamp)
+    }
+
+    fn expire<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
+        (**self).expire(cache, keys, stamp)
+    }
+
+    fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
+        (**self).raise(cache, tag, stamp)
+    }
 }

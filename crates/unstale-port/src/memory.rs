@@ -1,0 +1,9 @@
+//! References in memory: a hub that links backplanes within one process, and a store.
+
+mod hub;
+mod marks;
+mod net;
+mod store;
+
+pub use hub::{Hub, HubOptions, MemoryBackplane};
+pub use store::{MemoryStore, StoreLimits};
