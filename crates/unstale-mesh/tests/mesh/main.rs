@@ -1,0 +1,4 @@
+//! Meshes that talk over loopback.
+
+mod harness;
+mod links;
