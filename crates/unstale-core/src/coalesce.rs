@@ -12,8 +12,8 @@ use crate::{Act, Batch, Frame, Range, Scope, Size, Stream, Subject, Verb};
 /// Merges frames of one stream and scope whose ranges touch, and widens their acts, until all of them fit `bound`.
 ///
 /// Frames of one stream and scope keep their order. If there are too many separate ranges even then, those of one
-/// stream and scope become the range around them, with an act on everything, which includes whatever lies between.
-/// Never more than one frame for each stream and scope is left above the bound.
+/// stream and scope become the range around them, with an act on everything, which includes whatever lies between:
+/// one act for each stream and scope is the least that can be said, and may be above the bound.
 pub(crate) fn coalesce(frames: impl IntoIterator<Item = Arc<Frame>>, bound: Size) -> Vec<Arc<Frame>> {
     let runs = runs(frames);
     let total = runs.iter().map(|run| run.size).sum();
@@ -93,20 +93,22 @@ fn runs(frames: impl IntoIterator<Item = Arc<Frame>>) -> Vec<Run> {
     runs
 }
 
+/// One frame with one act on everything for each stream and scope.
 fn hulls(frames: Vec<Arc<Frame>>) -> Vec<Arc<Frame>> {
     let mut groups: BTreeMap<(Stream, Scope), Vec<Arc<Frame>>> = BTreeMap::new();
     for frame in frames {
         groups.entry((frame.stream, frame.scope)).or_default().push(frame);
     }
-    let everything = Act { verb: Verb::Remove, subject: Subject::All };
+    let everything = |frames: &[Arc<Frame>]| match frames {
+        [one] => cover(&one.acts, Size::default()),
+        // What lies between them may be anything, so only the strongest verb includes it.
+        _ => vec![Act { verb: Verb::Remove, subject: Subject::All }],
+    };
     groups
         .into_values()
-        .map(|mut group| match group.as_slice() {
-            [_] => group.remove(0),
-            frames => {
-                let range = frames.iter().map(|frame| frame.range).reduce(hull).unwrap_or(frames[0].range);
-                Arc::new(join(frames, range, vec![everything.clone()]))
-            }
+        .map(|frames| {
+            let range = frames.iter().map(|frame| frame.range).reduce(hull).unwrap_or(frames[0].range);
+            Arc::new(join(&frames, range, everything(&frames)))
         })
         .collect()
 }

@@ -113,6 +113,11 @@ impl ActLog {
         self.outbox.coalesced
     }
 
+    /// A stamp older than that of every later act: for what is written to a store before its act has a number (P-24).
+    pub fn draw_stamp(&mut self, wall_ms: u64) -> Stamp {
+        self.clock.tick(wall_ms)
+    }
+
     /// Makes later stamps newer than a peer's. False if it is more than 1 s ahead of `wall_ms`: it is not merged (P-37).
     pub fn merge_stamp(&mut self, stamp: Stamp, wall_ms: u64) -> bool {
         self.clock.merge(stamp, wall_ms)

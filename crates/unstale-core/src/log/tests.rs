@@ -147,6 +147,17 @@ fn a_merged_stamp_makes_later_acts_newer() {
 }
 
 #[test]
+fn a_drawn_stamp_lies_between_those_of_the_acts_before_and_after_and_takes_no_number() {
+    // streams P-24
+    let mut log = log();
+    let before = log.append(&sets(0..1), Batch::Loose, 5);
+    let drawn = log.draw_stamp(5);
+    let after = log.append(&sets(1..2), Batch::Loose, 5);
+    assert!(before.stamp < drawn && drawn < after.stamp);
+    assert_eq!(after.range.first, before.range.last.next());
+}
+
+#[test]
 #[should_panic(expected = "an append without acts")]
 fn an_append_without_acts_is_a_fault_of_the_caller() {
     log().append(&[], Batch::Loose, 5);

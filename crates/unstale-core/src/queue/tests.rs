@@ -141,6 +141,17 @@ fn too_many_separate_ranges_become_one_that_says_everything() {
 }
 
 #[test]
+fn many_streams_beyond_the_bound_say_one_thing_each() {
+    let mut queue = PeerQueue::with_bound(Size { bytes: MUCH, acts: 3 });
+    let of = |n| Stream::first(ProcessId(n));
+    queue.extend((1..=4).map(|n| Arc::new(Frame { stream: of(n), ..frame(1, 3) })));
+    assert_eq!(queue.size().acts, 4);
+    let frames = taken(queue, MUCH);
+    assert_eq!(ranges(&frames), [(1, 3); 4]);
+    assert!(frames.iter().all(|frame| frame.acts == [Act { verb: Verb::Expire, subject: Subject::All }]));
+}
+
+#[test]
 fn an_emptied_queue_costs_nothing() {
     let mut queue = queue([frame(1, 3), Frame { acts: Vec::new(), ..frame(4, 4) }]);
     assert!(!queue.is_empty());
