@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Bytes to coherence messages and back.
+//!
+//! [`native`] is unstale's own format, described byte by byte in docs/formats/native.md.
+//!
+//! Any bytes give a message or an error with its offset; nothing is allocated by a length that the bytes only claim.
+
+pub mod native;
