@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -25,15 +25,19 @@ pub struct Record {
     pub keep_for: Duration,
     /// The tags it carries.
     pub tags: Vec<Bytes>,
-    /// The validator for conditional refresh, if there is one.
+    /// The authority's own version of the value, if it has one: see [`Condition`].
+    pub version: Option<u64>,
+    /// The validator for conditional refresh, if there is one. Opaque to the store.
     pub etag: Option<String>,
+    /// When the authority last changed the value, if it said so. Opaque to the store.
+    pub last_modified: Option<SystemTime>,
 }
 
 /// The right to fill a key with what is loaded after the read that gave it out; opaque, and good for that key only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub u64);
 
-/// Under which condition a write takes place.
+/// Under which condition a write takes place. Under both, a record is never replaced by one with a lower version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// Only if the record's stamp is newer than that of everything written, removed, expired or raised so far that

@@ -194,16 +194,19 @@ impl Store for MemoryStore {
 impl Shelves {
     fn look_up(&self, cache: &str, key: &Bytes, now: Duration) -> Lookup {
         let lease = Lease(self.seq);
-        let shelf = self.caches.get(cache);
-        let held = shelf.and_then(|shelf| shelf.slots.get(key)).and_then(|slot| slot.held.as_ref());
-        let live = held
-            .filter(|held| held.keep_until > now && self.marks_over(cache, &held.record.tags).seq < held.seq);
-        let record = live.map(|held| Record {
+        let record = self.live(cache, key, now).map(|held| Record {
             fresh_for: held.fresh_until.saturating_sub(now),
             keep_for: held.keep_until.saturating_sub(now),
             ..held.record.clone()
         });
         Lookup { record, lease }
+    }
+
+    /// The record of a key that is neither ended nor past its time.
+    fn live(&self, cache: &str, key: &Bytes, now: Duration) -> Option<&Held> {
+        let held = self.caches.get(cache)?.slots.get(key)?.held.as_ref()?;
+        let ended = self.marks_over(cache, &held.record.tags).seq > held.seq;
+        (held.keep_until > now && !ended).then_some(held)
     }
 
     fn put(
@@ -231,7 +234,8 @@ impl Shelves {
             Condition::Newer => record.stamp > before.stamp,
             Condition::Lease(Lease(seq)) => before.seq <= seq && seq <= self.seq,
         };
-        if !holds {
+        let version_held = self.live(cache, key, now).and_then(|held| held.record.version);
+        if !holds || record.version.zip(version_held).is_some_and(|(new, held)| new < held) {
             return Ok(Written::Refused);
         }
         let stamp = record.stamp;
