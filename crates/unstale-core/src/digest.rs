@@ -143,6 +143,11 @@ impl SuspectFilter {
         &self.tags
     }
 
+    /// The hashes of whole caches in it, sorted, each once.
+    pub fn caches(&self) -> &[u64] {
+        &self.caches
+    }
+
     /// Whether a whole cache is in it: all its keys and tags are then, too.
     pub fn holds_cache(&self, cache: &Name) -> bool {
         let hash = || canonical_hash(KIND_CACHE, Some(cache), &[]);

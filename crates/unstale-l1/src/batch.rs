@@ -1,0 +1,232 @@
+//! Batches: acts on many subjects, of this node or of another.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use unstale_core::{Act, Appended, Batch, Subject, Verb};
+
+use crate::act::Section;
+use crate::domain::{CHUNK_MAX, Shared};
+use crate::fence::{Fences, Reach, SubjectRef};
+use crate::registry::{AnyTable, Chunk, Registry};
+
+/// What a local act gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Acted {
+    /// Its number in the stream of this node.
+    pub appended: Appended,
+    /// Whether the key had an entry.
+    pub present: bool,
+}
+
+/// What a batch of local acts gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Committed {
+    /// Their numbers in the stream of this node.
+    pub appended: Appended,
+    /// How many of the keys had an entry.
+    pub present: usize,
+}
+
+/// Local acts on any tables, gathered to be done as one batch by [`Domain::commit`](crate::Domain::commit). Nothing happens
+/// before, or if it is dropped. Acts on one key take effect in the order in which they were added.
+#[derive(Default)]
+pub struct LocalActs {
+    plans: Vec<Plan>,
+    acts: Vec<Act>,
+}
+
+impl LocalActs {
+    /// No acts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many acts were added.
+    pub const fn len(&self) -> usize {
+        self.acts.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.acts.is_empty()
+    }
+
+    /// A tag in every cache of the node: what carries it is gone.
+    pub fn remove_tag(&mut self, tag: impl Into<Bytes>) {
+        self.node_tag(tag.into(), Verb::Remove);
+    }
+
+    /// A tag in every cache of the node: what carries it is stale.
+    pub fn expire_tag(&mut self, tag: impl Into<Bytes>) {
+        self.node_tag(tag.into(), Verb::Expire);
+    }
+
+    /// Every cache of the node: everything is gone.
+    pub fn clear(&mut self) {
+        self.everything(Verb::Remove);
+    }
+
+    /// Every cache of the node: everything is stale.
+    pub fn expire_all(&mut self) {
+        self.everything(Verb::Expire);
+    }
+
+    /// Adds an act; the plan with room for it is for the caller to fill.
+    pub(crate) fn add(&mut self, act: Act) -> &mut Plan {
+        self.acts.push(act);
+        if self.plans.last().is_none_or(|plan| plan.len >= CHUNK_MAX) {
+            self.plans.push(Plan::default());
+        }
+        let last = self.plans.len() - 1;
+        let plan = &mut self.plans[last];
+        plan.len += 1;
+        plan
+    }
+
+    pub(crate) fn commit(mut self, shared: &Shared, batch: Batch, wall_ms: u64) -> Option<Committed> {
+        let mut present = 0;
+        let last = self.plans.len().checked_sub(1)?;
+        for plan in &mut self.plans[..last] {
+            present += plan.run(&mut Section::enter(shared));
+        }
+        let mut section = Section::enter(shared);
+        present += self.plans[last].run(&mut section);
+        let appended = section.acts().log.append(&self.acts, batch, wall_ms);
+        drop(section);
+        Some(Committed { appended, present })
+    }
+
+    fn node_tag(&mut self, tag: Bytes, verb: Verb) {
+        let subject = Subject::Tag { cache: None, tag: tag.clone() };
+        self.add(Act { verb, subject }).node_tags.push((tag, Reach::of(verb)));
+    }
+
+    fn everything(&mut self, verb: Verb) {
+        self.add(Act { verb, subject: Subject::All }).everything.push(Reach::of(verb));
+    }
+}
+
+/// Acts of one critical section, with everything worked out that can be beforehand.
+#[derive(Default)]
+pub(crate) struct Plan {
+    len: usize,
+    subjects: Vec<(SubjectRef, Reach)>,
+    caches: Vec<(Arc<dyn AnyTable>, Reach)>,
+    node_tags: Vec<(Bytes, Reach)>,
+    everything: Vec<Reach>,
+    chunks: Vec<(SubjectRef, Box<dyn Chunk>)>,
+}
+
+impl Plan {
+    /// A plan for acts of another node, and how many of them name keys that no key encodes to.
+    pub(crate) fn of_remote(acts: &[Act], registry: &Registry) -> (Self, usize) {
+        let mut plan = Self::default();
+        let mut undecodable = 0;
+        for act in acts {
+            let reach = Reach::of(act.verb);
+            match &act.subject {
+                Subject::Key { cache, key } => {
+                    if let Some(table) = registry.get(cache) {
+                        let whole = table.whole();
+                        let chunk = plan.chunk(whole, || table.chunk());
+                        undecodable += usize::from(!chunk.add(key, reach));
+                    }
+                }
+                Subject::Tag { cache: Some(cache), tag } => {
+                    if let Some(table) = registry.get(cache) {
+                        plan.subjects.push((table.tag(tag), reach));
+                    }
+                }
+                Subject::Tag { cache: None, tag } => plan.node_tags.push((tag.clone(), reach)),
+                Subject::Cache { cache } => {
+                    plan.caches.extend(registry.get(cache).map(|table| (table, reach)));
+                }
+                Subject::All => plan.everything.push(reach),
+            }
+        }
+        (plan, undecodable)
+    }
+
+    pub(crate) fn add_subject(&mut self, subject: SubjectRef, reach: Reach) {
+        self.subjects.push((subject, reach));
+    }
+
+    pub(crate) fn add_cache(&mut self, table: Arc<dyn AnyTable>, reach: Reach) {
+        self.caches.push((table, reach));
+    }
+
+    /// The chunk of acts on the keys of the table whose place is `whole`.
+    pub(crate) fn chunk(
+        &mut self,
+        whole: SubjectRef,
+        new: impl FnOnce() -> Box<dyn Chunk>,
+    ) -> &mut dyn Chunk {
+        let index = self.chunks.iter().position(|(of, _)| *of == whole).unwrap_or_else(|| {
+            self.chunks.push((whole, new()));
+            self.chunks.len() - 1
+        });
+        &mut *self.chunks[index].1
+    }
+
+    /// The same, with its types.
+    pub(crate) fn typed_chunk<C: Chunk>(&mut self, whole: SubjectRef, new: impl Fn() -> C) -> Option<&mut C> {
+        let chunk: &mut dyn Any = self.chunk(whole, || Box::new(new()));
+        chunk.downcast_mut()
+    }
+
+    /// Does the acts. What they displace stays in the plan, which must outlive the section.
+    pub(crate) fn run(&mut self, section: &mut Section<'_>) -> usize {
+        let registry = Arc::clone(&section.acts().registry);
+        let fences = &section.shared().fences;
+        section.raise_then_drop(
+            self,
+            |plan, number| plan.raise(number, fences, &registry),
+            |plan, number| plan.chunks.iter_mut().map(|(_, chunk)| chunk.withdraw(number)).sum(),
+        )
+    }
+
+    fn raise(&self, number: u64, fences: &Fences, registry: &Registry) {
+        for (subject, reach) in &self.subjects {
+            fences.raise(*subject, number, *reach);
+        }
+        for (table, reach) in &self.caches {
+            raise_cache(&**table, number, *reach, fences);
+        }
+        for (tag, reach) in &self.node_tags {
+            for table in registry.tables() {
+                fences.raise(table.tag(tag), number, *reach);
+            }
+        }
+        for reach in &self.everything {
+            for table in registry.tables() {
+                raise_cache(&*table, number, *reach, fences);
+            }
+        }
+        for (_, chunk) in &self.chunks {
+            chunk.raise(number);
+        }
+    }
+}
+
+impl Reach {
+    pub(crate) const fn of(verb: Verb) -> Self {
+        match verb {
+            Verb::Set | Verb::Expire => Self::Stale,
+            Verb::Remove => Self::Gone,
+        }
+    }
+}
+
+/// Reaches all that an act on one of its keys or tags would: what other caches computed from it has the fence of the whole
+/// cache among its dependencies.
+fn raise_cache(table: &dyn AnyTable, number: u64, reach: Reach, fences: &Fences) {
+    fences.raise(table.whole(), number, reach);
+    match reach {
+        Reach::Stale => table.floors().expire(number),
+        Reach::Gone => table.floors().clear(number),
+    }
+}

@@ -1,0 +1,335 @@
+//! Entries: 40 bytes of metadata in front of the value, in the one allocation that readers share (F-3).
+
+use std::fmt;
+use std::hint::black_box;
+use std::mem;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::fence::{Fences, SubjectRef, Token};
+use crate::shim::{AtomicU32, AtomicU64, Ordering};
+use crate::tick::Tick;
+
+/// In place of a deadline: nobody may use the entry yet.
+const UNPUBLISHED: u32 = 0;
+
+/// In place of a deadline: stale, whatever the clock says.
+const STALE: u32 = 1;
+
+/// The most subjects that an entry can depend on (F-3).
+pub const SUBJECTS_MAX: usize = 1_024;
+
+/// A value with its metadata. The header comes first, on the line of the reference count that a hit touches anyway.
+#[repr(C)]
+pub(crate) struct Entry<V> {
+    pub(crate) head: Head,
+    pub(crate) value: V,
+}
+
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// What was finished when the load began. Never changes: a detached entry must not pass a test it ought to fail.
+    pub(crate) token: u64,
+    /// [`UNPUBLISHED`], [`STALE`], or the tick at which it expires: one comparison covers all three.
+    deadline: AtomicU32,
+    /// Until when fail-safe may serve it.
+    pub(crate) ends: Tick,
+    /// When the load began; [`Tick::ZERO`] if nobody knows.
+    pub(crate) began: Tick,
+    /// The generation of distrust under which it was found to be no suspect.
+    pub(crate) vetted: AtomicU32,
+    pub(crate) subjects: Subjects,
+}
+
+impl Head {
+    pub(crate) const fn new(token: u64, ends: Tick, began: Tick, subjects: Subjects) -> Self {
+        let deadline = AtomicU32::new(UNPUBLISHED);
+        Self { token, deadline, ends, began, vetted: AtomicU32::new(0), subjects }
+    }
+
+    /// Whether it may be used at this tick, as far as time and marks go.
+    #[inline]
+    pub(crate) fn is_current(&self, now: Tick) -> bool {
+        self.deadline.load(Ordering::Relaxed) > now.0
+    }
+
+    pub(crate) fn is_marked_stale(&self) -> bool {
+        self.deadline.load(Ordering::Relaxed) == STALE
+    }
+
+    /// When it expires or expired; [`Tick::ZERO`] if it is marked stale.
+    pub(crate) fn deadline(&self) -> Tick {
+        match self.deadline.load(Ordering::Relaxed) {
+            UNPUBLISHED | STALE => Tick::ZERO,
+            tick => Tick(tick),
+        }
+    }
+
+    /// Lets readers use it until the deadline, unless an act marked it stale meanwhile. A read-modify-write on both sides:
+    /// a plain store here would undo the mark.
+    pub(crate) fn publish(&self, deadline: Tick) -> bool {
+        let deadline = deadline.0.max(STALE);
+        self.deadline.compare_exchange(UNPUBLISHED, deadline, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    pub(crate) fn mark_stale(&self) {
+        self.deadline.swap(STALE, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_published(&self) -> bool {
+        self.deadline.load(Ordering::Relaxed) != UNPUBLISHED
+    }
+
+    /// Whether an act on a tag or a dependency came after the token.
+    #[inline]
+    pub(crate) fn subjects_moved(&self, fences: &Fences, applied: &AtomicU64) -> bool {
+        match &self.subjects {
+            Subjects::Few { count: 0, .. } | Subjects::Version(_) => false,
+            Subjects::Few { refs, count, .. } => {
+                refs[..usize::from(*count)].iter().any(|subject| fences.moved_since(*subject, self.token))
+            }
+            Subjects::Many(many) => many.moved(fences, self.token, applied),
+        }
+    }
+}
+
+/// Which tags and dependencies, tags first, and the value's own version if it has one.
+#[derive(Debug)]
+pub(crate) enum Subjects {
+    Few { tags: u8, count: u8, refs: [SubjectRef; INLINE_MAX] },
+    Version(u64),
+    Many(Box<Many>),
+}
+
+const INLINE_MAX: usize = 3;
+
+#[derive(Debug)]
+pub(crate) struct Many {
+    /// The count of acts at which none of them had moved: while it stands, one word answers for all.
+    checked: AtomicU64,
+    version: Option<u64>,
+    tags: usize,
+    refs: Box<[SubjectRef]>,
+}
+
+impl Subjects {
+    /// `refs` has the tags first.
+    pub(crate) fn new(refs: &[SubjectRef], tags: usize, version: Option<u64>) -> Self {
+        match version {
+            Some(version) if refs.is_empty() => Self::Version(version),
+            None if refs.len() <= INLINE_MAX => {
+                let mut few = [SubjectRef::default(); INLINE_MAX];
+                few[..refs.len()].copy_from_slice(refs);
+                Self::Few { tags: tags as u8, count: refs.len() as u8, refs: few }
+            }
+            _ => Self::Many(Box::new(Many { checked: AtomicU64::new(0), version, tags, refs: refs.into() })),
+        }
+    }
+
+    pub(crate) fn all(&self) -> &[SubjectRef] {
+        match self {
+            Self::Few { refs, count, .. } => &refs[..usize::from(*count)],
+            Self::Version(_) => &[],
+            Self::Many(many) => &many.refs,
+        }
+    }
+
+    pub(crate) fn dependencies(&self) -> &[SubjectRef] {
+        let tags = match self {
+            Self::Few { tags, .. } => usize::from(*tags),
+            Self::Version(_) => 0,
+            Self::Many(many) => many.tags,
+        };
+        &self.all()[tags..]
+    }
+
+    pub(crate) fn version(&self) -> Option<u64> {
+        match self {
+            Self::Few { .. } => None,
+            Self::Version(version) => Some(*version),
+            Self::Many(many) => many.version,
+        }
+    }
+}
+
+impl Many {
+    fn moved(&self, fences: &Fences, token: u64, applied: &AtomicU64) -> bool {
+        // Read before the fences: an act that ends in between makes the next reader look again.
+        let applied = applied.load(Ordering::Acquire);
+        if self.checked.load(Ordering::Relaxed) == applied {
+            return false;
+        }
+        let moved = self.refs.iter().any(|subject| fences.moved_since(*subject, token));
+        if !moved {
+            self.checked.store(applied, Ordering::Relaxed);
+        }
+        moved
+    }
+}
+
+/// What the map holds: an entry with a value or one that says there is none, and what it weighs.
+pub(crate) enum Slot<V> {
+    Value(Arc<Entry<V>>, u32),
+    Nothing(Arc<Entry<()>>, u32),
+}
+
+impl<V> Slot<V> {
+    #[inline]
+    pub(crate) fn head(&self) -> &Head {
+        match self {
+            Self::Value(entry, _) => &entry.head,
+            Self::Nothing(entry, _) => &entry.head,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn weight(&self) -> u32 {
+        match self {
+            Self::Value(_, weight) | Self::Nothing(_, weight) => *weight,
+        }
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Value(one, _), Self::Value(two, _)) => Arc::ptr_eq(one, two),
+            (Self::Nothing(one, _), Self::Nothing(two, _)) => Arc::ptr_eq(one, two),
+            (Self::Value(..), Self::Nothing(..)) | (Self::Nothing(..), Self::Value(..)) => false,
+        }
+    }
+
+    pub(crate) fn found(&self) -> Found<V> {
+        match self {
+            Self::Value(entry, _) => Found::Value(Handle(Arc::clone(entry))),
+            Self::Nothing(entry, _) => Found::Nothing(Handle(Arc::clone(entry))),
+        }
+    }
+}
+
+impl<V> Clone for Slot<V> {
+    // The last word of the header is read before the count is raised: no later load starts before a locked increment is
+    // done, so its line and the one of the count would be fetched one after the other.
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Value(entry, weight) => {
+                black_box(mem::discriminant(&entry.head.subjects));
+                Self::Value(Arc::clone(entry), *weight)
+            }
+            Self::Nothing(entry, weight) => Self::Nothing(Arc::clone(entry), *weight),
+        }
+    }
+}
+
+/// A value as the cache holds it, shared and never copied. It stays readable after the cache dropped it.
+///
+/// A handle says nothing about the present: it was good when it was given out.
+pub struct Handle<V>(pub(crate) Arc<Entry<V>>);
+
+impl<V> Handle<V> {
+    /// What was finished when the load of this value began.
+    pub fn token(&self) -> Token {
+        Token(self.0.head.token)
+    }
+
+    /// When the load of this value began; [`Tick::ZERO`] for a value that counts as infinitely old.
+    pub fn began(&self) -> Tick {
+        self.0.head.began
+    }
+
+    /// When it expires or expired; [`Tick::ZERO`] if it is stale for another reason than its age.
+    pub fn deadline(&self) -> Tick {
+        self.0.head.deadline()
+    }
+
+    /// Until when fail-safe may serve it.
+    pub fn ends(&self) -> Tick {
+        self.0.head.ends
+    }
+
+    /// Whether it is marked as stale: an act expired it, or it was made of something stale.
+    pub fn is_marked_stale(&self) -> bool {
+        self.0.head.is_marked_stale()
+    }
+
+    /// The version that its loader gave it.
+    pub fn version(&self) -> Option<u64> {
+        self.0.head.subjects.version()
+    }
+
+    /// Whether both are the same entry.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<V> Clone for Handle<V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<V> Deref for Handle<V> {
+    type Target = V;
+
+    #[inline]
+    fn deref(&self) -> &V {
+        &self.0.value
+    }
+}
+
+impl<V: fmt::Debug> fmt::Debug for Handle<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("value", &self.0.value).field("head", &self.0.head).finish()
+    }
+}
+
+/// What a load found: a value, or that there is none.
+#[derive(Debug)]
+pub enum Found<V> {
+    /// A value.
+    Value(Handle<V>),
+    /// The authority has no value for the key; the handle carries the metadata.
+    Nothing(Handle<()>),
+}
+
+impl<V> Found<V> {
+    /// The value, if there is one.
+    pub fn value(self) -> Option<Handle<V>> {
+        match self {
+            Self::Value(handle) => Some(handle),
+            Self::Nothing(_) => None,
+        }
+    }
+
+    /// What was finished when its load began.
+    pub fn token(&self) -> Token {
+        Token(self.head().token)
+    }
+
+    /// When its load began; [`Tick::ZERO`] for one that counts as infinitely old.
+    pub fn began(&self) -> Tick {
+        self.head().began
+    }
+
+    /// Whether it is marked as stale: an act expired it, or it was made of something stale.
+    pub fn is_marked_stale(&self) -> bool {
+        self.head().is_marked_stale()
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        match self {
+            Self::Value(handle) => &handle.0.head,
+            Self::Nothing(handle) => &handle.0.head,
+        }
+    }
+}
+
+impl<V> Clone for Found<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Value(handle) => Self::Value(handle.clone()),
+            Self::Nothing(handle) => Self::Nothing(handle.clone()),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Fences: for every subject, hashed, the number of the last act on it (F-2).
+
+use unstale_core::{Name, Subject, key_hash, subject_hash, tag_hash};
+
+use crate::mechanism::{Mechanism, Mechanisms};
+use crate::shim::{AtomicU64, Ordering};
+
+/// How many acts were finished when something began; compared with the numbers of acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub(crate) u64);
+
+/// A key, a tag or a whole cache, as its place in both rows of fences. Two subjects may share one by chance, at a cost of hits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectRef(u32);
+
+/// How far an act reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// What it touches is stale: fail-safe may still serve it.
+    Stale,
+    /// What it touches is gone.
+    Gone,
+}
+
+/// How many fences a row has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rows {
+    /// 2^16: 2 MiB in all.
+    #[default]
+    Large,
+    /// 2^14: 512 KiB in all, for nodes with few keys under change.
+    Small,
+}
+
+impl Rows {
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Large => 16,
+            Self::Small => 14,
+        }
+    }
+}
+
+/// The fences of a node: two rows for acts of any reach, two for those that end what they touch.
+///
+/// A fence only grows. It never forgets, so that a load of any age is judged rightly.
+#[derive(Debug)]
+pub(crate) struct Fences {
+    stale: Pair,
+    gone: Pair,
+    secret: u64,
+    mechanisms: Mechanisms,
+}
+
+impl Fences {
+    pub(crate) fn new(rows: Rows, secret: u64, mechanisms: Mechanisms) -> Self {
+        Self { stale: Pair::new(rows.bits()), gone: Pair::new(rows.bits()), secret, mechanisms }
+    }
+
+    /// The place of a key. It comes from the hash that all nodes compute alike, so that a digest names the same fence (P-19).
+    pub(crate) fn key(&self, cache: &Name, key: &[u8]) -> SubjectRef {
+        self.of_key_hash(key_hash(cache, key))
+    }
+
+    /// The place of a tag of a cache: in the first row by the hash that it has for the whole node, in the second by the one
+    /// for its cache. A digest may hold either.
+    pub(crate) fn tag(&self, cache: &Name, tag: &[u8]) -> SubjectRef {
+        SubjectRef::of(self.node_half(tag_hash(None, tag)), self.cache_half(tag_hash(Some(cache), tag)))
+    }
+
+    /// The place of a whole cache, for what was computed from something in it.
+    pub(crate) fn whole(&self, cache: &Name) -> SubjectRef {
+        self.of_key_hash(subject_hash(&Subject::Cache { cache: cache.clone() }))
+    }
+
+    /// The place of a key or a whole cache by its hash in a digest.
+    pub(crate) fn of_key_hash(&self, hash: u64) -> SubjectRef {
+        SubjectRef(mix(hash ^ self.secret) as u32)
+    }
+
+    /// The first half of the place of a tag whose hash for the whole node this is.
+    pub(crate) fn node_half(&self, hash: u64) -> u16 {
+        mix(hash ^ self.secret.rotate_left(21)) as u16
+    }
+
+    /// The second half of the place of a tag whose hash for its cache this is.
+    pub(crate) fn cache_half(&self, hash: u64) -> u16 {
+        mix(hash ^ self.secret.rotate_left(42)) as u16
+    }
+
+    /// Records act `number` on a subject.
+    pub(crate) fn raise(&self, subject: SubjectRef, number: u64, reach: Reach) {
+        self.stale.raise(subject, number, self.mechanisms);
+        if reach == Reach::Gone {
+            self.gone.raise(subject, number, self.mechanisms);
+        }
+    }
+
+    /// Whether there was an act on the subject that something of this token may have missed.
+    #[inline]
+    pub(crate) fn moved_since(&self, subject: SubjectRef, token: u64) -> bool {
+        self.stale.moved_since(subject, token)
+    }
+
+    /// Whether such an act ended the subject.
+    pub(crate) fn ended_since(&self, subject: SubjectRef, token: u64) -> bool {
+        self.gone.moved_since(subject, token)
+    }
+}
+
+impl SubjectRef {
+    const fn of(first: u16, second: u16) -> Self {
+        Self((first as u32) << 16 | second as u32)
+    }
+
+    /// Its place in the first row.
+    pub(crate) const fn first(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    /// Its place in the second row.
+    pub(crate) const fn second(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+/// A count-min sketch of maxima: a subject moved only if both rows say so. With one row, keys that share a fence with a
+/// subject invalidated during every load would never be stored.
+#[derive(Debug)]
+struct Pair {
+    rows: [Box<[AtomicU64]>; 2],
+    shift: u32,
+}
+
+impl Pair {
+    fn new(bits: u32) -> Self {
+        let row = || (0..1_usize << bits).map(|_| AtomicU64::new(0)).collect();
+        Self { rows: [row(), row()], shift: 16 - bits }
+    }
+
+    fn raise(&self, subject: SubjectRef, number: u64, mechanisms: Mechanisms) {
+        for fence in [self.first(subject), self.second(subject)] {
+            if mechanisms.on(Mechanism::RaiseByMax) {
+                fence.fetch_max(number, Ordering::AcqRel);
+            } else {
+                fence.store(number, Ordering::Release);
+            }
+        }
+    }
+
+    // Acquire makes reads causal between two subjects: who saw the second act sees the first one too.
+    #[inline]
+    fn moved_since(&self, subject: SubjectRef, token: u64) -> bool {
+        self.first(subject).load(Ordering::Acquire) > token
+            && self.second(subject).load(Ordering::Acquire) > token
+    }
+
+    #[inline]
+    fn first(&self, subject: SubjectRef) -> &AtomicU64 {
+        &self.rows[0][usize::from(subject.first() >> self.shift)]
+    }
+
+    #[inline]
+    fn second(&self, subject: SubjectRef) -> &AtomicU64 {
+        &self.rows[1][usize::from(subject.second() >> self.shift)]
+    }
+}
+
+/// Spreads every bit over the word: the finaliser of MurmurHash3.
+const fn mix(mut hash: u64) -> u64 {
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}

@@ -1,0 +1,240 @@
+//! Keys: typed in the process, opaque bytes between nodes.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quick_cache::Equivalent;
+
+/// What a cache is asked by.
+///
+/// `decode(encode(k)) == Some(k)` for every key, two keys that differ have different bytes, and `decode` answers `None` for
+/// bytes that no key encodes to. The bytes have to be the same on every node of a cluster: acts name keys by them.
+///
+/// ```
+/// use bytes::Bytes;
+/// use unstale_l1::Key;
+///
+/// #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// struct UserId(u64);
+///
+/// impl Key for UserId {
+///     fn encode(&self) -> Bytes {
+///         self.0.encode()
+///     }
+///
+///     fn decode(bytes: &[u8]) -> Option<Self> {
+///         u64::decode(bytes).map(Self)
+///     }
+/// }
+///
+/// assert_eq!(UserId::decode(&UserId(7).encode()), Some(UserId(7)));
+/// assert_eq!(UserId::decode(b"7"), None);
+/// ```
+pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
+    /// The bytes of the key.
+    fn encode(&self) -> Bytes;
+
+    /// The key of these bytes, if there is one.
+    fn decode(bytes: &[u8]) -> Option<Self>;
+
+    /// Lends the bytes of the key. Worth writing where they need not be allocated.
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        read(&self.encode())
+    }
+}
+
+/// What a key can be looked up by: the key itself, or a borrowed form that hashes, compares and encodes alike.
+pub trait Probe<K: Key>: Hash + Equivalent<K> {
+    /// Lends the bytes of the key.
+    fn with_key_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R;
+
+    /// The bytes of the key.
+    fn key_bytes(&self) -> Bytes {
+        self.with_key_bytes(Bytes::copy_from_slice)
+    }
+
+    /// The key.
+    fn to_key(&self) -> K;
+}
+
+impl<K: Key> Probe<K> for K {
+    fn with_key_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        self.with_bytes(read)
+    }
+
+    fn key_bytes(&self) -> Bytes {
+        self.encode()
+    }
+
+    fn to_key(&self) -> K {
+        self.clone()
+    }
+}
+
+macro_rules! borrowed_form {
+    ($form:ty, $($key:ty),+) => {$(
+        impl Probe<$key> for $form {
+            fn with_key_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+                read(self.as_ref())
+            }
+
+            fn to_key(&self) -> $key {
+                <$key>::from(self.to_owned())
+            }
+        }
+    )+};
+}
+
+borrowed_form!(str, String, Arc<str>);
+borrowed_form!([u8], Vec<u8>, Bytes);
+
+impl Key for String {
+    fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(self.as_bytes())
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(Self::from)
+    }
+
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        read(self.as_bytes())
+    }
+}
+
+impl Key for Arc<str> {
+    fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(self.as_bytes())
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(Self::from)
+    }
+
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        read(self.as_bytes())
+    }
+}
+
+impl Key for Vec<u8> {
+    fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(bytes.to_vec())
+    }
+
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        read(self)
+    }
+}
+
+impl Key for Bytes {
+    fn encode(&self) -> Bytes {
+        self.clone()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self::copy_from_slice(bytes))
+    }
+
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        read(self)
+    }
+}
+
+impl<const N: usize> Key for [u8; N] {
+    fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok()
+    }
+
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        read(self)
+    }
+}
+
+/// Big-endian, in the width of the type.
+macro_rules! integer_keys {
+    ($($integer:ty)+) => {$(
+        impl Key for $integer {
+            fn encode(&self) -> Bytes {
+                Bytes::copy_from_slice(&self.to_be_bytes())
+            }
+
+            fn decode(bytes: &[u8]) -> Option<Self> {
+                Some(Self::from_be_bytes(bytes.try_into().ok()?))
+            }
+
+            fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+                read(&self.to_be_bytes())
+            }
+        }
+    )+};
+}
+
+integer_keys!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128);
+
+/// The first part's length as four bytes, big-endian, then both parts.
+impl<A: Key, B: Key> Key for (A, B) {
+    fn encode(&self) -> Bytes {
+        let (first, second) = (self.0.encode(), self.1.encode());
+        let mut bytes = Vec::with_capacity(4 + first.len() + second.len());
+        bytes.extend_from_slice(&(first.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(&first);
+        bytes.extend_from_slice(&second);
+        bytes.into()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (len, rest) = bytes.split_first_chunk::<4>()?;
+        let len = u32::from_be_bytes(*len) as usize;
+        let (first, second) = rest.split_at_checked(len)?;
+        Some((A::decode(first)?, B::decode(second)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<K: Key + std::fmt::Debug>(key: K, bytes: &[u8]) {
+        assert_eq!(key.encode(), bytes);
+        key.with_bytes(|lent| assert_eq!(lent, bytes));
+        assert_eq!(K::decode(bytes), Some(key));
+    }
+
+    #[test]
+    fn keys_become_bytes_and_come_back() {
+        check(String::from("é"), "é".as_bytes());
+        check(Arc::<str>::from("a"), b"a");
+        check(vec![1, 2], &[1, 2]);
+        check(Bytes::from_static(b"x"), b"x");
+        check([1_u8, 2, 3], &[1, 2, 3]);
+        check(0x0102_u16, &[1, 2]);
+        check(-2_i32, &[255, 255, 255, 254]);
+        check((String::from("ab"), 7_u8), &[0, 0, 0, 2, b'a', b'b', 7]);
+    }
+
+    #[test]
+    fn bytes_of_no_key_are_refused() {
+        assert_eq!(String::decode(&[0xff]), None);
+        assert_eq!(u64::decode(b"1234567"), None);
+        assert_eq!(<[u8; 2]>::decode(b"abc"), None);
+        assert_eq!(<(String, u8)>::decode(&[0, 0, 0, 9, b'a']), None);
+        assert_eq!(<(String, u8)>::decode(&[0, 0]), None);
+    }
+
+    #[test]
+    fn a_borrowed_form_asks_for_the_same_key() {
+        let by_form: String = Probe::<String>::to_key("k");
+        assert_eq!(by_form, "k");
+        assert_eq!(Probe::<String>::key_bytes("k"), String::from("k").encode());
+        assert_eq!(Probe::<Bytes>::key_bytes([1_u8, 2].as_slice()), Bytes::from_static(&[1, 2]));
+    }
+}

@@ -1,0 +1,156 @@
+//! What is to be put into a table.
+
+use std::sync::Arc;
+
+use crate::entry::{Entry, Head, Slot, Subjects};
+use crate::fence::SubjectRef;
+use crate::mechanism::{Mechanism, Mechanisms};
+use crate::scope::{Recorded, Scope};
+use crate::tick::Tick;
+
+/// A value, or the news that there is none, with how long it may be used and what it depends on.
+///
+/// Without a time to live it is stale from the start, and kept for fail-safe only.
+#[derive(Debug)]
+#[must_use]
+pub struct NewEntry<V> {
+    value: Option<V>,
+    time_to_live: Tick,
+    fail_safe: Tick,
+    tags: Vec<SubjectRef>,
+    version: Option<u64>,
+    age: Age,
+    parts: Recorded,
+}
+
+/// Whether it is known when the load of a value began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    OfFlight,
+    Unknown,
+}
+
+impl<V> NewEntry<V> {
+    /// A value.
+    pub fn value(value: V) -> Self {
+        Self::of(Some(value))
+    }
+
+    /// No value: the authority has none for the key.
+    pub fn nothing() -> Self {
+        Self::of(None)
+    }
+
+    fn of(value: Option<V>) -> Self {
+        let (time_to_live, fail_safe) = (Tick::ZERO, Tick::ZERO);
+        let parts = Recorded::default();
+        Self { value, time_to_live, fail_safe, tags: Vec::new(), version: None, age: Age::OfFlight, parts }
+    }
+
+    /// For how many ticks from now it may be used; less if something that it was made of expires sooner.
+    pub fn time_to_live(mut self, ticks: Tick) -> Self {
+        self.time_to_live = ticks;
+        self
+    }
+
+    /// For how many ticks from now fail-safe may serve it, if that is longer than it lives.
+    pub fn fail_safe(mut self, ticks: Tick) -> Self {
+        self.fail_safe = ticks;
+        self
+    }
+
+    /// Tags, by their places: see [`Table::tag_subject`](crate::Table::tag_subject).
+    pub fn tags(mut self, tags: impl IntoIterator<Item = SubjectRef>) -> Self {
+        self.tags.extend(tags);
+        self
+    }
+
+    /// The authority's own version of the value: it never takes the place of one with a greater version.
+    pub const fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Says that the age of the value is unknown, as of one from a store or from a writer: it is never young (P-13).
+    pub const fn of_unknown_age(mut self) -> Self {
+        self.age = Age::Unknown;
+        self
+    }
+
+    /// What the load read. A tainted scope makes the value stale: it is answered and not stored.
+    pub fn parts(mut self, scope: &Scope) -> Self {
+        self.parts = scope.recorded();
+        self
+    }
+
+    /// Fixes everything but the token. `weight` is taken here, outside of all locks, and never again: the map needs it to be
+    /// stable.
+    pub(crate) fn prepare(
+        self,
+        now: Tick,
+        began: Tick,
+        mechanisms: Mechanisms,
+        weight: impl FnOnce(Option<&V>) -> u32,
+    ) -> Prepared<V> {
+        let weight = weight(self.value.as_ref());
+        let tainted = self.parts.is_tainted() && mechanisms.on(Mechanism::Taint);
+        let deadline = if tainted || self.time_to_live == Tick::ZERO {
+            Tick::ZERO
+        } else {
+            now.plus(self.time_to_live).min(self.parts.deadline())
+        };
+        let began = match self.age {
+            Age::OfFlight => began.min(self.parts.began()),
+            Age::Unknown => Tick::ZERO,
+        };
+        Prepared {
+            value: self.value,
+            weight,
+            deadline,
+            ends: deadline.max(now.plus(self.fail_safe)),
+            began,
+            has_dependencies: self.parts.subjects().next().is_some(),
+            subjects: subjects(self.tags, &self.parts, self.version),
+            tainted,
+            overflowed: self.parts.overflowed(),
+        }
+    }
+}
+
+fn subjects(mut tags: Vec<SubjectRef>, parts: &Recorded, version: Option<u64>) -> Subjects {
+    tags.sort_unstable();
+    tags.dedup();
+    let count = tags.len();
+    let mut all = tags;
+    for part in parts.subjects() {
+        if all[..count].binary_search(&part).is_err() {
+            all.push(part);
+        }
+    }
+    Subjects::new(&all, count, version)
+}
+
+/// An entry but for its token.
+#[derive(Debug)]
+pub(crate) struct Prepared<V> {
+    value: Option<V>,
+    weight: u32,
+    pub(crate) deadline: Tick,
+    ends: Tick,
+    began: Tick,
+    subjects: Subjects,
+    pub(crate) has_dependencies: bool,
+    pub(crate) tainted: bool,
+    pub(crate) overflowed: bool,
+}
+
+impl<V> Prepared<V> {
+    /// The entry, not published yet.
+    pub(crate) fn into_slot(self, token: u64) -> Slot<V> {
+        let head = Head::new(token, self.ends, self.began, self.subjects);
+        match self.value {
+            Some(value) => Slot::Value(Arc::new(Entry { head, value }), self.weight),
+            None => Slot::Nothing(Arc::new(Entry { head, value: () }), self.weight),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Scopes: what a load reads while it runs becomes what its value depends on.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::entry::{Head, SUBJECTS_MAX};
+use crate::fence::SubjectRef;
+use crate::mechanism::{Mechanism, Mechanisms};
+use crate::shim::{Mutex, thread_local};
+use crate::tick::Tick;
+
+/// Records what a load reads through the tables of its node: the key and all tags and dependencies of every entry, also of
+/// absent, negative, failed and stale ones; the least deadline and beginning among them; and whether any was stale.
+///
+/// A scope follows its load: [`Scope::hold`] makes it current on whatever thread polls the load's future. What a load
+/// spawns has to be held too: `Scope::current()` gives the scope to hold it with.
+///
+/// ```
+/// # use unstale_core::{ActLog, Name, ProcessId, Stream};
+/// # use unstale_l1::{Domain, DomainConfig, Scope, Table, TableConfig};
+/// # let domain = Domain::new(DomainConfig::default(), ActLog::new(Stream::first(ProcessId(1))));
+/// # let name = Name::new("users").unwrap();
+/// let users: Table<u64, String> = domain.table(name, TableConfig::default()).unwrap();
+/// let scope = Scope::new(&users);
+/// scope.run(|| users.get(&7)); // absent, and recorded
+/// assert_eq!(scope.recorded().subjects().count(), 1);
+/// assert!(Scope::current().is_none());
+/// ```
+#[derive(Clone)]
+pub struct Scope {
+    recorded: Arc<Mutex<Recorded>>,
+    own: SubjectRef,
+}
+
+/// What a scope recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    subjects: BTreeSet<SubjectRef>,
+    overflow: bool,
+    tainted: bool,
+    deadline: Tick,
+    began: Tick,
+}
+
+impl Scope {
+    pub(crate) fn of_cache(own: SubjectRef) -> Self {
+        Self { recorded: Arc::default(), own }
+    }
+
+    /// The scope that is current on this thread, if a load is being polled on it.
+    pub fn current() -> Option<Self> {
+        if !is_active() {
+            return None;
+        }
+        CURRENT.with(|current| current.borrow().clone())
+    }
+
+    /// A future that has this scope as the current one whenever it is polled.
+    pub const fn hold<F>(self, future: F) -> Scoped<F> {
+        Scoped { future, scope: self }
+    }
+
+    /// Runs `f` with this scope as the current one.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = Entered::new(Some(self.clone()));
+        f()
+    }
+
+    /// Says that the load used something stale or suspect: its value will be answered as stale and never stored.
+    pub fn taint(&self) {
+        self.recorded.lock().tainted = true;
+    }
+
+    /// A dependency by itself, without an entry.
+    pub fn depend_on(&self, subject: SubjectRef) {
+        self.recorded.lock().insert(subject);
+    }
+
+    /// What was recorded so far.
+    pub fn recorded(&self) -> Recorded {
+        self.recorded.lock().clone()
+    }
+
+    /// Records a read of an entry, or of a key without one.
+    pub(crate) fn record(
+        &self,
+        key: SubjectRef,
+        whole: SubjectRef,
+        head: Option<&Head>,
+        mechanisms: Mechanisms,
+    ) {
+        let mut recorded = self.recorded.lock();
+        recorded.insert(key);
+        // Whatever is in the scope's own cache is under the same floors as the value will be.
+        if whole != self.own {
+            recorded.insert(whole);
+        }
+        let Some(head) = head else { return };
+        if mechanisms.on(Mechanism::Flatten) {
+            for subject in head.subjects.all() {
+                recorded.insert(*subject);
+            }
+        }
+        if head.is_marked_stale() {
+            recorded.tainted = true;
+        } else {
+            recorded.deadline = recorded.deadline.min(head.deadline());
+        }
+        recorded.began = recorded.began.min(head.began);
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("recorded", &self.recorded()).finish_non_exhaustive()
+    }
+}
+
+impl Recorded {
+    /// The keys, tags and caches that were read, each once.
+    pub fn subjects(&self) -> impl Iterator<Item = SubjectRef> + '_ {
+        self.subjects.iter().copied()
+    }
+
+    /// Whether there were more than [`SUBJECTS_MAX`]: the value cannot be stored.
+    pub const fn overflowed(&self) -> bool {
+        self.overflow
+    }
+
+    /// Whether something stale or suspect was used.
+    pub const fn is_tainted(&self) -> bool {
+        self.tainted
+    }
+
+    /// The least deadline of what was read; [`Tick::LAST`] if nothing had one.
+    pub const fn deadline(&self) -> Tick {
+        self.deadline
+    }
+
+    /// The earliest beginning of the loads of what was read; [`Tick::LAST`] if nothing was.
+    pub const fn began(&self) -> Tick {
+        self.began
+    }
+
+    fn insert(&mut self, subject: SubjectRef) {
+        if self.subjects.len() < SUBJECTS_MAX {
+            self.subjects.insert(subject);
+        } else if !self.subjects.contains(&subject) {
+            self.overflow = true;
+        }
+    }
+}
+
+impl Default for Recorded {
+    fn default() -> Self {
+        let subjects = BTreeSet::new();
+        Self { subjects, overflow: false, tainted: false, deadline: Tick::LAST, began: Tick::LAST }
+    }
+}
+
+pin_project! {
+    /// A future with a scope: see [`Scope::hold`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scoped<F> {
+        #[pin]
+        future: F,
+        scope: Scope,
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = Entered::new(Some(this.scope.clone()));
+        this.future.poll(cx)
+    }
+}
+
+thread_local! {
+    /// Whether there is a current scope: all that a hit outside of loads looks at.
+    static ACTIVE: Cell<bool> = const { Cell::new(false) };
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// Whether a load is being polled on this thread.
+#[inline]
+pub(crate) fn is_active() -> bool {
+    ACTIVE.with(Cell::get)
+}
+
+/// Makes a scope the current one, and the one before it again when dropped.
+struct Entered {
+    before: Option<Scope>,
+}
+
+impl Entered {
+    fn new(scope: Option<Scope>) -> Self {
+        Self { before: replace_current(scope) }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        replace_current(self.before.take());
+    }
+}
+
+fn replace_current(scope: Option<Scope>) -> Option<Scope> {
+    ACTIVE.with(|active| active.set(scope.is_some()));
+    CURRENT.with(|current| current.replace(scope))
+}

@@ -1,0 +1,422 @@
+//! Tables: typed entries over quick_cache, read without a lock of ours.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+
+use foldhash::quality::SeedableRandomState;
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+use unstale_core::Name;
+
+use crate::domain::Shared;
+use crate::entry::{Found, Handle, Head, Slot};
+use crate::fence::SubjectRef;
+use crate::floor::Floors;
+use crate::key::{Key, Probe};
+use crate::mechanism::Mechanism;
+use crate::registry::{AnyTable, Chunk};
+use crate::scope::{self, Scope};
+use crate::shim::Ordering;
+use crate::tick::{Clock, Tick};
+
+mod acts;
+mod chunk;
+mod store;
+mod sweep;
+
+pub(crate) use chunk::KeyChunk;
+pub use store::{Landed, Refusal};
+pub use sweep::{Sweep, Swept};
+
+/// Bytes that an entry takes beside its key's and value's own: header, counts, slab and index.
+pub const ENTRY_OVERHEAD_BYTES: u64 = 120;
+
+/// How a table is set up.
+pub struct TableConfig<K, V> {
+    /// The most entries that it holds.
+    pub entries_max: u64,
+    /// The most bytes that it holds, and what a key and its value take (without [`ENTRY_OVERHEAD_BYTES`]; a negative entry
+    /// has no value). At least the share of one entry in `entries_max` is reckoned for each, so that both bounds hold.
+    pub bytes_max: Option<(u64, Weigher<K, V>)>,
+    /// How many locks the table is divided by, a power of two; four for each core if it is not said.
+    pub shards: Option<usize>,
+}
+
+/// What a key and its value take, in bytes. Asked once for each entry, outside of all locks.
+pub type Weigher<K, V> = Arc<dyn Fn(&K, Option<&V>) -> u64 + Send + Sync>;
+
+impl<K, V> Default for TableConfig<K, V> {
+    fn default() -> Self {
+        Self { entries_max: 100_000, bytes_max: None, shards: None }
+    }
+}
+
+impl<K, V> fmt::Debug for TableConfig<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes_max = self.bytes_max.as_ref().map(|(bytes, _)| bytes);
+        f.debug_struct("TableConfig")
+            .field("entries_max", &self.entries_max)
+            .field("bytes_max", &bytes_max)
+            .field("shards", &self.shards)
+            .finish()
+    }
+}
+
+/// The entries of one cache. Clones are the same table.
+pub struct Table<K, V> {
+    pub(crate) inner: Arc<Inner<K, V>>,
+}
+
+pub(crate) struct Inner<K, V> {
+    floors: Floors,
+    map: Map<K, V>,
+    pub(crate) shared: Arc<Shared>,
+    name: Name,
+    whole: SubjectRef,
+    weigher: Option<Weigher<K, V>>,
+    weight_min: u64,
+}
+
+type Map<K, V> = Cache<K, Slot<V>, SlotWeight, SeedableRandomState, Displacement>;
+
+/// What a table has for a key.
+#[derive(Debug)]
+pub enum Lookup<V> {
+    /// A value that may be used.
+    Hit(Handle<V>),
+    /// The authority had no value, and that may be used.
+    Negative(Handle<()>),
+    /// A value that is stale and not gone: for fail-safe.
+    Stale(Handle<V>),
+    /// A value that may have missed an act, and until when it may be served nevertheless.
+    Suspect(Handle<V>, Tick),
+    /// Nothing that may be served.
+    Miss,
+}
+
+/// What an entry is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Fresh,
+    Stale,
+    Suspect(Tick),
+    Dead,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
+    pub(crate) fn new(shared: Arc<Shared>, name: Name, config: TableConfig<K, V>) -> Self {
+        let entries = config.entries_max.max(1);
+        let (capacity, weigher) =
+            config.bytes_max.map_or((entries, None), |(bytes, weigher)| (bytes.max(1), Some(weigher)));
+        let mut options = OptionsBuilder::new();
+        options.estimated_items_capacity(entries as usize).weight_capacity(capacity);
+        if let Some(shards) = config.shards {
+            options.shards(shards);
+        }
+        let options = options.build().expect("options of the map are complete");
+        let whole = shared.fences.whole(&name);
+        let inner = Inner {
+            floors: Floors::default(),
+            map: Cache::with_options(options, SlotWeight, shared.hasher.clone(), Displacement),
+            name,
+            whole,
+            weigher,
+            weight_min: (capacity / entries).max(1),
+            shared,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The name of the cache.
+    pub fn name(&self) -> &Name {
+        &self.inner.name
+    }
+
+    /// The value of a key, if it may be used. A plain hit takes the read lock of one shard, allocates nothing and reads no
+    /// clock but the coarse one.
+    #[inline]
+    pub fn get<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Handle<V>> {
+        if scope::is_active() {
+            return self.get_in_load(key);
+        }
+        match self.inner.map.get(key)? {
+            Slot::Value(entry, _) if self.inner.is_fresh(&entry.head, key) => Some(Handle(entry)),
+            Slot::Value(..) | Slot::Nothing(..) => None,
+        }
+    }
+
+    /// What there is for a key, also if it may not be used as it is. Inside a load, hits and misses are recorded; who serves
+    /// something stale or suspect has to taint the scope.
+    pub fn lookup<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Lookup<V> {
+        let slot = self.inner.map.get(key);
+        let verdict = slot.as_ref().map_or(Verdict::Dead, |slot| self.inner.judge(slot.head(), key));
+        if scope::is_active() {
+            let head = slot.as_ref().filter(|_| verdict == Verdict::Fresh).map(Slot::head);
+            self.inner.record(key, head);
+        }
+        match (slot, verdict) {
+            (Some(Slot::Value(entry, _)), Verdict::Fresh) => Lookup::Hit(Handle(entry)),
+            (Some(Slot::Nothing(entry, _)), Verdict::Fresh) => Lookup::Negative(Handle(entry)),
+            (Some(Slot::Value(entry, _)), Verdict::Stale) => Lookup::Stale(Handle(entry)),
+            (Some(Slot::Value(entry, _)), Verdict::Suspect(until)) => Lookup::Suspect(Handle(entry), until),
+            _ => Lookup::Miss,
+        }
+    }
+
+    /// Records the read of an entry in the scope of the load that is being polled on this thread, if there is one.
+    pub fn record<Q: Probe<K> + ?Sized>(&self, key: &Q, found: &Found<V>) {
+        if scope::is_active() {
+            self.inner.record(key, Some(found.head()));
+        }
+    }
+
+    /// Records the read of a key without an entry: absent, failed or bypassed.
+    pub fn record_absent<Q: Probe<K> + ?Sized>(&self, key: &Q) {
+        if scope::is_active() {
+            self.inner.record(key, None);
+        }
+    }
+
+    /// Makes what a load computes depend on a key, as if the load had read it.
+    pub fn depend_on<Q: Probe<K> + ?Sized>(&self, key: &Q, scope: &Scope) {
+        scope.record(self.key_subject(key), self.inner.whole, None, self.inner.shared.mechanisms);
+    }
+
+    /// Whether fail-safe may serve a value that was good once: its time is not over, and nothing ended its key, its tags, its
+    /// dependencies or the whole cache since its load began. Ask after the load failed, also for a value held for long.
+    pub fn may_revive<Q: Probe<K> + ?Sized>(&self, key: &Q, value: &Handle<V>) -> bool {
+        let head = &value.0.head;
+        let ended = self.inner.ended_detached(head, key)
+            && self.inner.shared.mechanisms.on(Mechanism::GoneBeforeRevive);
+        head.ends > self.clock().now() && !ended
+    }
+
+    /// Whether a value that the authority calls not modified may be stored anew: nothing ended it, and nothing that it
+    /// depends on moved since its load began. If not, it has to be loaded again, unconditionally and in a fresh scope.
+    pub fn may_confirm<Q: Probe<K> + ?Sized>(&self, key: &Q, value: &Handle<V>) -> bool {
+        let head = &value.0.head;
+        if !self.inner.shared.mechanisms.on(Mechanism::NotModifiedKeepsFences) {
+            return true;
+        }
+        let dependencies = head.subjects.dependencies();
+        let moved =
+            dependencies.iter().any(|subject| self.inner.shared.fences.moved_since(*subject, head.token));
+        let sunk = !dependencies.is_empty() && head.token < self.inner.floors.any();
+        !moved && !sunk && !self.inner.ended_detached(head, key)
+    }
+
+    /// The place of a key among the fences.
+    pub fn key_subject<Q: Probe<K> + ?Sized>(&self, key: &Q) -> SubjectRef {
+        self.inner.key_subject(key)
+    }
+
+    /// The place of one of the table's tags among the fences.
+    pub fn tag_subject(&self, tag: &[u8]) -> SubjectRef {
+        self.inner.tag(tag)
+    }
+
+    /// The coarse clock of the node.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.shared.clock
+    }
+
+    /// How many entries there are, usable or not.
+    pub fn len(&self) -> usize {
+        self.inner.map.len()
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the entries weigh: their number, or bytes if the table is bounded by those.
+    pub fn weight(&self) -> u64 {
+        self.inner.map.weight()
+    }
+
+    pub(crate) fn from_any(table: Arc<dyn AnyTable>) -> Option<Self> {
+        let any: Arc<dyn std::any::Any + Send + Sync> = table;
+        any.downcast().ok().map(|inner| Self { inner })
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<dyn AnyTable> {
+        let any: Arc<dyn AnyTable> = Arc::clone(&self.inner) as Arc<dyn AnyTable>;
+        Arc::downgrade(&any)
+    }
+
+    pub(crate) fn hash<Q: Probe<K> + ?Sized>(&self, key: &Q) -> u64 {
+        self.inner.shared.hasher.hash_one(key)
+    }
+
+    /// What is resident and may be used, without a record in any scope.
+    pub(crate) fn resident<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Found<V>> {
+        let slot = self.inner.map.get(key)?;
+        self.inner.is_fresh(slot.head(), key).then(|| slot.found())
+    }
+
+    #[cold]
+    fn get_in_load<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Handle<V>> {
+        match self.lookup(key) {
+            Lookup::Hit(handle) => Some(handle),
+            Lookup::Negative(_) | Lookup::Stale(_) | Lookup::Suspect(..) | Lookup::Miss => None,
+        }
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
+    /// Whether an entry that was found under its key may be used. The key's own fence is not read: keys are dropped exactly,
+    /// so a fence shared by chance never costs a resident entry.
+    #[inline]
+    fn is_fresh<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> bool {
+        head.is_current(self.shared.clock.now())
+            && (head.token >= self.floors.any() || self.is_vetted(head, key))
+            && !self.subjects_moved(head)
+    }
+
+    #[inline]
+    fn subjects_moved(&self, head: &Head) -> bool {
+        head.subjects_moved(&self.shared.fences, &self.shared.applied.0)
+            && self.shared.mechanisms.on(Mechanism::ReaderRecheck)
+    }
+
+    /// Whether an entry below the floor is there only because of doubts that are not about it.
+    #[cold]
+    fn is_vetted<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> bool {
+        if !self.shared.mechanisms.on(Mechanism::FloorRecheck) {
+            return true;
+        }
+        if head.token < self.floors.stale() {
+            return false;
+        }
+        // Read before the rows: what is found innocent here is innocent under this generation at least.
+        let generation = self.shared.generation.load(Ordering::Acquire);
+        if head.vetted.load(Ordering::Relaxed) == generation {
+            return true;
+        }
+        let innocent = self.suspect_until(head, key).is_none();
+        if innocent {
+            head.vetted.store(generation, Ordering::Relaxed);
+        }
+        innocent
+    }
+
+    fn suspect_until<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> Option<Tick> {
+        let own = [self.whole, self.key_subject(key)];
+        self.shared.distrust.read().suspect_until(head.token, own, head.subjects.all())
+    }
+
+    fn judge<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> Verdict {
+        if self.is_fresh(head, key) {
+            return Verdict::Fresh;
+        }
+        let now = self.shared.clock.now();
+        if !head.is_published() || head.ends <= now || self.ended(head) {
+            return Verdict::Dead;
+        }
+        if head.token < self.floors.stale() || !head.is_current(now) || self.subjects_moved(head) {
+            return Verdict::Stale;
+        }
+        self.suspect_until(head, key).map_or(Verdict::Fresh, Verdict::Suspect)
+    }
+
+    /// Whether something ended a tag, a dependency or the whole cache after the token. A key that was ended has no resident
+    /// entry, so its fence is for those who hold one that may have been dropped.
+    fn ended(&self, head: &Head) -> bool {
+        let fences = &self.shared.fences;
+        head.token < self.floors.gone()
+            || head.subjects.all().iter().any(|subject| fences.ended_since(*subject, head.token))
+    }
+
+    fn ended_detached<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> bool {
+        self.ended(head) || self.shared.fences.ended_since(self.key_subject(key), head.token)
+    }
+
+    fn record<Q: Probe<K> + ?Sized>(&self, key: &Q, head: Option<&Head>) {
+        if let Some(scope) = Scope::current() {
+            scope.record(self.key_subject(key), self.whole, head, self.shared.mechanisms);
+        }
+    }
+
+    pub(crate) fn key_subject<Q: Probe<K> + ?Sized>(&self, key: &Q) -> SubjectRef {
+        key.with_key_bytes(|bytes| self.shared.fences.key(&self.name, bytes))
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> AnyTable for Inner<K, V> {
+    fn floors(&self) -> &Floors {
+        &self.floors
+    }
+
+    fn whole(&self) -> SubjectRef {
+        self.whole
+    }
+
+    fn tag(&self, tag: &[u8]) -> SubjectRef {
+        self.shared.fences.tag(&self.name, tag)
+    }
+
+    fn chunk(self: Arc<Self>) -> Box<dyn Chunk> {
+        Box::new(KeyChunk::new(self))
+    }
+}
+
+impl Scope {
+    /// A scope for a load of a table.
+    pub fn new<K: Key, V: Send + Sync + 'static>(table: &Table<K, V>) -> Self {
+        Self::of_cache(table.inner.whole)
+    }
+}
+
+impl<K, V> Clone for Table<K, V> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<K, V> fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("name", &self.inner.name).finish_non_exhaustive()
+    }
+}
+
+/// The weight that an entry was given when it was made: the map asks for it under its locks and needs it to be stable.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotWeight;
+
+impl<K, V> Weighter<K, Slot<V>> for SlotWeight {
+    #[inline]
+    fn weight(&self, _key: &K, slot: &Slot<V>) -> u64 {
+        u64::from(slot.weight())
+    }
+}
+
+/// Takes what the map displaces out of its locks: destructors are the user's.
+#[derive(Clone, Debug)]
+pub(crate) struct Displacement;
+
+/// What was displaced, to be dropped outside of all locks.
+pub(crate) struct Displaced<K, V> {
+    entries: Vec<(Option<K>, Slot<V>)>,
+}
+
+impl<K, V> Default for Displaced<K, V> {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+    }
+}
+
+impl<K, V> Displaced<K, V> {
+    fn add(&mut self, slot: Slot<V>) {
+        self.entries.push((None, slot));
+    }
+}
+
+impl<K, V> Lifecycle<K, Slot<V>> for Displacement {
+    type RequestState = Displaced<K, V>;
+
+    fn on_evict(&self, displaced: &mut Displaced<K, V>, key: K, slot: Slot<V>) {
+        displaced.entries.push((Some(key), slot));
+    }
+}

@@ -1,0 +1,141 @@
+//! Acts on keys of one table, ready for the critical section.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Displaced, Inner};
+use crate::fence::{Reach, SubjectRef};
+use crate::key::{Key, Probe};
+use crate::mechanism::Mechanism;
+use crate::new_entry::Prepared;
+use crate::registry::Chunk;
+
+/// Decoded acts, and what they displaced.
+pub(crate) struct KeyChunk<K, V> {
+    table: Arc<Inner<K, V>>,
+    acts: Vec<KeyAct<K, V>>,
+    displaced: Displaced<K, V>,
+}
+
+struct KeyAct<K, V> {
+    key: K,
+    subject: SubjectRef,
+    deed: Deed<V>,
+}
+
+enum Deed<V> {
+    Invalidate(Reach),
+    Set(Option<Prepared<V>>),
+}
+
+impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
+    pub(crate) fn new(table: Arc<Inner<K, V>>) -> Self {
+        Self { table, acts: Vec::new(), displaced: Displaced::default() }
+    }
+
+    pub(super) fn add_key(&mut self, key: K, subject: SubjectRef, reach: Reach) {
+        self.acts.push(KeyAct { key, subject, deed: Deed::Invalidate(reach) });
+    }
+
+    pub(super) fn add_set(&mut self, key: K, subject: SubjectRef, prepared: Prepared<V>) {
+        self.acts.push(KeyAct { key, subject, deed: Deed::Set(Some(prepared)) });
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
+    fn add(&mut self, bytes: &Bytes, reach: Reach) -> bool {
+        let Some(key) = K::decode(bytes) else { return false };
+        let subject = self.table.shared.fences.key(&self.table.name, bytes);
+        self.add_key(key, subject, reach);
+        true
+    }
+
+    fn raise(&self, number: u64) {
+        for act in &self.acts {
+            match act.deed {
+                Deed::Invalidate(reach) => self.table.shared.fences.raise(act.subject, number, reach),
+                Deed::Set(_) => self.table.raise_for_set(act.subject, number),
+            }
+        }
+    }
+
+    fn withdraw(&mut self, number: u64) -> usize {
+        let mut present = 0;
+        for act in &mut self.acts {
+            let was_present = match &mut act.deed {
+                Deed::Invalidate(reach) => self.table.withdraw(&act.key, number, *reach, &mut self.displaced),
+                Deed::Set(prepared) => {
+                    let prepared = prepared.take();
+                    prepared.is_some_and(|prepared| {
+                        self.table.set(&act.key, prepared, number, &mut self.displaced)
+                    })
+                }
+            };
+            present += usize::from(was_present);
+        }
+        present
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
+    /// A set fences older loads and what depends on the old value, and ends that value.
+    pub(super) fn raise_for_set(&self, subject: SubjectRef, number: u64) {
+        if self.shared.mechanisms.on(Mechanism::SetFences) {
+            self.shared.fences.raise(subject, number, Reach::Gone);
+        }
+    }
+
+    /// Drops or marks the entry of a key. Whether there was one.
+    pub(super) fn withdraw<Q: Probe<K> + ?Sized>(
+        &self,
+        key: &Q,
+        number: u64,
+        reach: Reach,
+        displaced: &mut Displaced<K, V>,
+    ) -> bool {
+        match reach {
+            // An entry of this very number was set by an earlier act of the same batch.
+            Reach::Gone => match self.map.remove_if(key, |resident| resident.head().token <= number) {
+                Some((key, slot)) => {
+                    displaced.entries.push((Some(key), slot));
+                    true
+                }
+                None => false,
+            },
+            Reach::Stale => match self.map.peek(key) {
+                Some(resident) => {
+                    self.mark_stale(&resident, number);
+                    displaced.add(resident);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// Puts a value in place of whatever there is, or drops that if no values are stored. Whether there was one.
+    pub(super) fn set(
+        &self,
+        key: &K,
+        prepared: Prepared<V>,
+        number: u64,
+        displaced: &mut Displaced<K, V>,
+    ) -> bool {
+        if !self.fills() {
+            displaced.add(prepared.into_slot(number));
+            return self.withdraw(key, number, Reach::Gone, displaced);
+        }
+        let present = self.map.contains_key(key);
+        self.put_of_act(key, prepared, number, displaced);
+        present
+    }
+
+    fn mark_stale(&self, resident: &crate::entry::Slot<V>, number: u64) {
+        let head = resident.head();
+        let sees = head.is_published() || self.shared.mechanisms.on(Mechanism::ExpireSeesUnpublished);
+        if head.token <= number && sees {
+            head.mark_stale();
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Putting values in place (F-4): unpublished, checked where they lie, then published.
+
+use std::mem;
+
+use quick_cache::sync::{EntryAction, EntryResult};
+
+use super::{Displaced, Inner, Table};
+use crate::entry::{Found, Head, Slot};
+use crate::fence::SubjectRef;
+use crate::key::Key;
+use crate::mechanism::Mechanism;
+use crate::new_entry::{NewEntry, Prepared};
+use crate::shim::Ordering;
+use crate::tick::Tick;
+
+/// What became of a loaded value.
+#[derive(Debug)]
+pub enum Landed<V> {
+    /// It was put in place (and may be evicted at any time).
+    Stored(Found<V>),
+    /// Something newer is there, and this is it.
+    Newer(Found<V>),
+    /// It answers those who asked for it, and is not stored.
+    Refused(Found<V>, Refusal),
+}
+
+/// Why a value was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// An act on its key, its tags, its dependencies or its cache came after its load began.
+    Moved,
+    /// There is a value of a greater version or token that may not be used either.
+    Older,
+    /// Its load used something stale or suspect.
+    Tainted,
+    /// It depends on more than [`SUBJECTS_MAX`](crate::SUBJECTS_MAX) subjects.
+    TooManySubjects,
+    /// Nothing is stored at present.
+    FillsRefused,
+}
+
+impl<V> Landed<V> {
+    /// What to answer with.
+    pub fn into_found(self) -> Found<V> {
+        match self {
+            Self::Stored(found) | Self::Newer(found) | Self::Refused(found, _) => found,
+        }
+    }
+}
+
+/// How putting an entry in place ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    Done,
+    KeptResident,
+    NotOk,
+}
+
+/// How the callback under the write lock ended.
+enum Occupied<V> {
+    Swapped(Slot<V>),
+    Kept,
+    NotOk,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
+    /// Stores what a load brought, if nothing that it touches moved since `token`, which was taken before its first read.
+    pub(crate) fn store(&self, key: &K, token: u64, began: Tick, entry: NewEntry<V>) -> Landed<V> {
+        self.inner.store(key, token, began, entry)
+    }
+
+    /// Whether nothing that an entry touches moved since its token, its key included: for those who did not find it under its
+    /// key in the map.
+    pub(crate) fn is_unmoved(&self, key: SubjectRef, found: &Found<V>) -> bool {
+        let head = found.head();
+        head.token >= self.inner.floors.any() && !self.inner.moved(key, head)
+    }
+
+    /// Whether a flight of this token can bring something that a new caller may have, as far as the key and the floor say.
+    pub(crate) fn is_unmoved_since(&self, key: SubjectRef, token: u64) -> bool {
+        token >= self.inner.floors.any() && !self.inner.shared.fences.moved_since(key, token)
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
+    pub(super) fn prepare(&self, key: &K, began: Tick, entry: NewEntry<V>) -> Prepared<V> {
+        let now = self.shared.clock.now();
+        entry.prepare(now, began, self.shared.mechanisms, |value| self.weigh(key, value))
+    }
+
+    fn store(&self, key: &K, token: u64, began: Tick, entry: NewEntry<V>) -> Landed<V> {
+        let prepared = self.prepare(key, began, entry);
+        let token = self.token_of(token, &prepared);
+        let deadline = prepared.deadline;
+        let unfit = self.unfit(&prepared);
+        let slot = prepared.into_slot(token);
+        let found = slot.found();
+        if let Some(refusal) = unfit {
+            slot.head().publish(deadline);
+            return Landed::Refused(found, refusal);
+        }
+        let subject = self.key_subject(key);
+        let mut displaced = Displaced::default();
+        let put = self.put(key, slot, deadline, &mut displaced, |head| !self.moved_or_sunk(subject, head));
+        if put == Put::Done {
+            return Landed::Stored(found);
+        }
+        // Whoever waits for it gets it published, with its fences to be judged by.
+        found.head().publish(deadline);
+        match self.map.get(key).filter(|resident| self.is_fresh(resident.head(), key)) {
+            Some(resident) => Landed::Newer(resident.found()),
+            None if put == Put::KeptResident => Landed::Refused(found, Refusal::Older),
+            None => Landed::Refused(found, Refusal::Moved),
+        }
+    }
+
+    /// Puts an entry in the place of a resident one or in a vacant one.
+    ///
+    /// Drops that skip reservations are safe: put and drop take the same lock of the shard. A drop after the put finds the
+    /// entry, published or not; a put after the drop finds the fence that was raised before.
+    fn put(
+        &self,
+        key: &K,
+        slot: Slot<V>,
+        deadline: Tick,
+        displaced: &mut Displaced<K, V>,
+        ok: impl Fn(&Head) -> bool,
+    ) -> Put {
+        let mechanisms = self.shared.mechanisms;
+        let checks = mechanisms.on(Mechanism::CheckAtStore);
+        if !mechanisms.on(Mechanism::UnpublishedUntilChecked) {
+            slot.head().publish(deadline);
+        }
+        loop {
+            if checks && !ok(slot.head()) {
+                return Put::NotOk;
+            }
+            let occupied = |_: &K, resident: &mut Slot<V>| {
+                if self.is_newer(resident.head(), slot.head()) {
+                    EntryAction::Retain(Occupied::Kept)
+                } else if checks && !ok(slot.head()) {
+                    EntryAction::Retain(Occupied::NotOk)
+                } else if slot.weight() > resident.weight() {
+                    // Only an insert makes room for what it adds.
+                    EntryAction::ReplaceWithGuard
+                } else {
+                    let old = mem::replace(resident, slot.clone());
+                    slot.head().publish(deadline);
+                    EntryAction::Retain(Occupied::Swapped(old))
+                }
+            };
+            let guard = match self.map.entry(key, None, occupied) {
+                EntryResult::Retained(Occupied::Swapped(old)) => {
+                    displaced.add(old);
+                    return Put::Done;
+                }
+                EntryResult::Retained(Occupied::Kept) => return Put::KeptResident,
+                EntryResult::Retained(Occupied::NotOk) => return Put::NotOk,
+                EntryResult::Replaced(guard, old) => {
+                    displaced.add(old);
+                    guard
+                }
+                EntryResult::Vacant(guard) => guard,
+                // Neither is asked for.
+                EntryResult::Removed(..) | EntryResult::Timeout => continue,
+            };
+            if !mechanisms.on(Mechanism::ReservationVisibleToDrops) {
+                if !ok(slot.head()) {
+                    return Put::NotOk;
+                }
+                slot.head().publish(deadline);
+                return guard.insert_with_lifecycle(slot, displaced).map_or(Put::NotOk, |()| Put::Done);
+            }
+            // An error means that the reservation was taken away, not that the value is old.
+            if guard.insert_with_lifecycle(slot.clone(), displaced).is_err() {
+                continue;
+            }
+            if checks && !ok(slot.head()) {
+                if let Some((key, slot)) = self.map.remove_if(key, |resident| resident.is(&slot)) {
+                    displaced.entries.push((Some(key), slot));
+                }
+                return Put::NotOk;
+            }
+            slot.head().publish(deadline);
+            return Put::Done;
+        }
+    }
+
+    /// Puts the value of a local act in place, inside its critical section: its token is the act's number.
+    pub(super) fn put_of_act(
+        &self,
+        key: &K,
+        prepared: Prepared<V>,
+        number: u64,
+        displaced: &mut Displaced<K, V>,
+    ) -> bool {
+        let deadline = prepared.deadline;
+        let slot = prepared.into_slot(number);
+        self.put(key, slot, deadline, displaced, |_| true) == Put::Done
+    }
+
+    pub(super) fn fills(&self) -> bool {
+        self.shared.fills.load(Ordering::Acquire)
+    }
+
+    fn unfit(&self, prepared: &Prepared<V>) -> Option<Refusal> {
+        if prepared.tainted {
+            Some(Refusal::Tainted)
+        } else if prepared.overflowed {
+            Some(Refusal::TooManySubjects)
+        } else if !self.fills() {
+            Some(Refusal::FillsRefused)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the resident entry has to stay: it began later, or the authority's own version says that it is newer and
+    /// nothing ended it.
+    fn is_newer(&self, resident: &Head, new: &Head) -> bool {
+        if resident.token > new.token {
+            return true;
+        }
+        match (resident.subjects.version(), new.subjects.version()) {
+            (Some(version), Some(new)) => version > new && !self.ended(resident),
+            (Some(_), None) | (None, Some(_) | None) => false,
+        }
+    }
+
+    fn moved(&self, key: SubjectRef, head: &Head) -> bool {
+        let fences = &self.shared.fences;
+        fences.moved_since(key, head.token) || head.subjects_moved(fences, &self.shared.applied.0)
+    }
+
+    /// As for readers, but a distrust alone is no reason: the entry comes in as a suspect.
+    fn moved_or_sunk(&self, key: SubjectRef, head: &Head) -> bool {
+        head.token < self.floors.stale() || self.moved(key, head)
+    }
+
+    fn token_of(&self, token: u64, prepared: &Prepared<V>) -> u64 {
+        let mechanisms = self.shared.mechanisms;
+        let early = mechanisms.on(Mechanism::TokenBeforeRead)
+            && (mechanisms.on(Mechanism::TokenAtStart) || !prepared.has_dependencies);
+        if early { token } else { self.shared.token() }
+    }
+
+    fn weigh(&self, key: &K, value: Option<&V>) -> u32 {
+        let bytes = self
+            .weigher
+            .as_ref()
+            .map_or(0, |weigh| weigh(key, value).saturating_add(super::ENTRY_OVERHEAD_BYTES));
+        u32::try_from(bytes.max(self.weight_min)).unwrap_or(u32::MAX)
+    }
+}
