@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use crate::record::{self, RECORD_BYTES_MAX};
 
 /// The largest frame that a mesh carries, in bytes.
-pub const FRAME_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+pub const FRAME_BYTES_MAX: usize = 1_024 * 1_024;
 
 /// What the seal adds to a record.
 pub(crate) const SEAL_BYTES: usize = 16;

@@ -65,16 +65,14 @@ impl Mesh {
         }
     }
 
-    /// One step of one connection: room for a frame, or one record.
+    /// One step of one connection: room for a frame, and one record. Both, so that neither way starves the other.
     fn work_on(&mut self, id: u64) -> Result<(), Fault> {
         let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
         let flushed = link.poll_flush();
         if let (Poll::Ready(Ok(())), Stage::Up { room: room @ Room::Taken, .. }) = (&flushed, &mut link.stage)
         {
             *room = Room::Offered;
-            link.waker.wake_by_ref();
             self.events.push_back(Event::Writable { link: LinkId(id) });
-            return Ok(());
         }
         let record = match link.poll_record(&mut self.scratch) {
             Poll::Ready(record) => record?,

@@ -1,6 +1,7 @@
 //! Several meshes polled by one task, as their owners would.
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -39,17 +40,23 @@ pub(crate) async fn until<T>(
     meshes: &mut [&mut Mesh],
     mut take: impl FnMut(usize, &mut Mesh, Event) -> Option<T>,
 ) -> T {
+    // One task has one budget of work per poll, so another mesh begins each time: none starves.
+    static TURN: AtomicUsize = AtomicUsize::new(0);
     patiently(poll_fn(|cx| {
-        let mut quiet = false;
-        while !quiet {
-            quiet = true;
-            for (index, mesh) in meshes.iter_mut().enumerate() {
-                if let Poll::Ready(event) = mesh.poll_event(cx) {
-                    quiet = false;
-                    if let Some(taken) = take(index, mesh, event) {
-                        return Poll::Ready(taken);
-                    }
+        let first = TURN.fetch_add(1, Ordering::Relaxed);
+        let mut quiet = 0;
+        for turn in (0..meshes.len()).cycle() {
+            let index = (first + turn) % meshes.len();
+            let Poll::Ready(event) = meshes[index].poll_event(cx) else {
+                quiet += 1;
+                if quiet == meshes.len() {
+                    return Poll::Pending;
                 }
+                continue;
+            };
+            quiet = 0;
+            if let Some(taken) = take(index, meshes[index], event) {
+                return Poll::Ready(taken);
             }
         }
         Poll::Pending
@@ -81,6 +88,15 @@ pub(crate) async fn carry(from: &mut Mesh, link: LinkId, to: &mut Mesh, frame: B
             writable = true;
         }
         if writable { came.take() } else { None }
+    })
+    .await
+}
+
+/// Polls until something is counted, and gives its detail.
+pub(crate) async fn noted(meshes: &mut [&mut Mesh], at: usize, what: &str) -> String {
+    until(meshes, |index, _, event| {
+        let Event::Note { what: noted, detail } = event else { return None };
+        (index == at && noted == what).then_some(detail)
     })
     .await
 }

@@ -64,3 +64,25 @@ async fn frames_arrive_in_the_order_in_which_they_were_sent() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_link_that_is_always_writing_goes_on_reading_and_the_other_way_round() {
+    const FRAMES: usize = 500;
+    let mut a = start(builder()).await;
+    let mut b = start(builder().peer(address(&a))).await;
+    let (to_b, to_a) = linked(&mut a, &mut b).await;
+    let frame = Bytes::from_static(b"as many as there is room for");
+    a.send(to_b, frame.clone()).expect("writable");
+    b.send(to_a, frame.clone()).expect("writable");
+    let mut received = [0, 0];
+    until(&mut [&mut a, &mut b], |index, mesh, event| {
+        if let Event::Writable { link } = event {
+            mesh.send(link, frame.clone()).expect("writable");
+        } else {
+            assert!(matches!(event, Event::Received { .. }), "unexpected {event:?}");
+            received[index] += 1;
+        }
+        received.iter().all(|received| *received >= FRAMES).then_some(())
+    })
+    .await;
+}
