@@ -1,0 +1,140 @@
+//! Adapters that break a promise: the suites have to notice.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use unstale_conformance::{BackplaneFixture, StoreFixture, backplane, store};
+use unstale_port::memory::{Hub, HubOptions, MemoryBackplane, MemoryStore};
+use unstale_port::{
+    Backplane, Condition, Delivery, Error, Event, Faults, Faulty, Frame, Lease, LinkId, Lookup, Properties,
+    Record, Store, StoreFuture, Written,
+};
+
+/// Says that it is first in, first out, and is not.
+struct Liar {
+    inner: Faulty<MemoryBackplane>,
+    properties: Properties,
+}
+
+impl Backplane for Liar {
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.inner.poll_event(cx)
+    }
+
+    fn send(&mut self, link: LinkId, frame: Frame) -> Result<(), Error> {
+        self.inner.send(link, frame)
+    }
+
+    fn close(&mut self, link: LinkId) {
+        self.inner.close(link);
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_close(cx)
+    }
+}
+
+struct Liars {
+    faults: Faults,
+    queue_frames: usize,
+}
+
+impl BackplaneFixture for Liars {
+    type Backplane = Liar;
+
+    async fn start(&mut self, count: usize) -> Vec<Liar> {
+        let hub = Hub::with(HubOptions { queue_frames: self.queue_frames, ..HubOptions::default() });
+        let join = |node: usize| {
+            let inner = Faulty::new(hub.join(node.to_string()), self.faults, node as u64);
+            let properties = Properties { delivery: Delivery::Fifo, ..inner.properties().clone() };
+            Liar { inner, properties }
+        };
+        (0..count).map(join).collect()
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "lost, repeated or out of order")]
+async fn a_link_that_overtakes_is_not_fifo() {
+    let faults = Faults { reorder: 0.1, ..Faults::default() };
+    backplane::frames_arrive_whole_and_in_order(&mut Liars { faults, queue_frames: 16 }).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "lost, repeated or out of order")]
+async fn a_link_that_repeats_is_not_fifo() {
+    let faults = Faults { repeat: 0.1, ..Faults::default() };
+    backplane::frames_arrive_whole_and_in_order(&mut Liars { faults, queue_frames: 16 }).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "were taken for a peer that does not read")]
+async fn a_queue_without_a_bound_is_noticed() {
+    let mut endless = Liars { faults: Faults::default(), queue_frames: usize::MAX };
+    backplane::a_peer_that_does_not_read_takes_a_bounded_number_of_bytes(&mut endless).await;
+}
+
+/// Takes every write.
+struct Gullible(MemoryStore);
+
+impl Store for Gullible {
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
+        self.0.get(cache, keys)
+    }
+
+    fn put<'a>(
+        &'a self,
+        cache: &'a str,
+        key: Bytes,
+        record: Record,
+        _: Condition,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(async move {
+            let keys = [key.clone()];
+            let found = self.0.get(cache, &keys).await?;
+            let lease = found.first().map_or(Lease(0), |found| found.lease);
+            self.0.put(cache, key, record, Condition::Lease(lease)).await
+        })
+    }
+
+    fn remove<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
+        self.0.remove(cache, keys, stamp)
+    }
+
+    fn expire<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
+        self.0.expire(cache, keys, stamp)
+    }
+
+    fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
+        self.0.raise(cache, tag, stamp)
+    }
+}
+
+struct GullibleStores;
+
+impl StoreFixture for GullibleStores {
+    type Store = Gullible;
+
+    async fn start(&mut self) -> Gullible {
+        Gullible(MemoryStore::new())
+    }
+
+    async fn pass(&mut self, _: Duration) {}
+}
+
+#[tokio::test]
+#[should_panic(expected = "after change 0")]
+async fn a_store_that_takes_a_voided_lease_is_noticed() {
+    store::a_lease_from_before_a_change_fills_nothing(&mut GullibleStores).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "stamp 99")]
+async fn a_store_that_takes_an_older_stamp_is_noticed() {
+    store::only_newer_stamps_replace(&mut GullibleStores).await;
+}
