@@ -10,6 +10,7 @@ mod hash;
 mod ident;
 mod journal;
 mod log;
+mod machine;
 mod message;
 mod queue;
 mod ranges;
@@ -23,6 +24,10 @@ pub use digest::{SuspectFilter, key_hash, subject_hash, tag_hash};
 pub use ident::{Incarnation, Instant, LinkId, ProcessId, Range, Seq, Stream};
 pub use journal::{Found, Journal, JournalBound};
 pub use log::{ActLog, Appended};
+pub use machine::{
+    Announce, Closed, Config, DistrustCause, Event, Input, Limits, Machine, MemberStatus, Membership, Order,
+    Output, Proof, Refused, SelfEnd, Slot, SlotStatus, State, Status, Suspects, Timing, Via, WakeReason,
+};
 pub use message::{
     Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
     HostProof, MemberInfo, Message, Reset, Scope, SubjectKind, VectorRow, View, ViewWant, Vote, VoteOn,

@@ -1,0 +1,199 @@
+//! Beats: signs of life with the last number given out and an echo (P-9 to P-11).
+
+use std::time::Duration;
+
+use super::link::{BeatDue, Control};
+use super::waiting::Heard;
+use super::{Event, Machine, Output, State, WakeReason};
+use crate::{Beat, Echo, LinkId, Message, Stream, VectorRow, ViewWant};
+
+impl Machine {
+    pub(super) fn on_beat(&mut self, link: LinkId, beat: &Beat) {
+        let stream = beat.stream;
+        if self.links.get(&link).is_none_or(|carrier| carrier.peer != Some(stream)) || !self.is_member(stream)
+        {
+            return self.tell_stranger(link, stream);
+        }
+        self.note_incoming(link, stream);
+        if !self.hear(stream, beat) {
+            return;
+        }
+        self.expect(link, stream, beat.flushed);
+        self.expect_at_once(stream, crate::Seq::ZERO);
+        self.compare_later(link, stream, beat.view);
+        self.take_echo(stream, beat);
+        if beat.view == self.roster.hash() {
+            self.take_vector(stream, &beat.vector);
+        }
+        for vouch in &beat.vouches {
+            self.take_vouch(stream, vouch);
+        }
+        if beat.answer {
+            self.owe_beat(link, BeatDue::Yes);
+        }
+        self.settle(stream);
+    }
+
+    /// Notes a beat's instant. False if this node voted on its sender: from then on it is neither heard nor echoed (P-30).
+    fn hear(&mut self, stream: Stream, beat: &Beat) -> bool {
+        let (now, unheard) = (self.now, self.config.timing.unheard);
+        let Some(member) = self.members.get_mut(&stream) else { return false };
+        // no-echo-after-vote.
+        if member.voted {
+            member.heard_again = true;
+            self.regret_vote();
+            return false;
+        }
+        if member.seen.is_some_and(|seen| beat.sent <= seen) {
+            return true;
+        }
+        member.seen = Some(beat.sent);
+        member.heard = now;
+        let joined = member.joining && !beat.joining;
+        member.joining = beat.joining;
+        if member.silent {
+            member.silent = false;
+            let name = member.name.clone();
+            self.report(Event::MemberHeard { stream, name });
+        }
+        self.slots.hear(stream, now);
+        self.timers.set_if_none(WakeReason::Silence(stream), now.plus(unheard));
+        if joined {
+            self.update_announce();
+        }
+        true
+    }
+
+    /// What the beat says about this node's own instants: echo-keyed-by-life, count-before-echo (P-10, P-11).
+    fn take_echo(&mut self, stream: Stream, beat: &Beat) {
+        let Some(echo) = beat.echo.filter(|echo| echo.stream == self.me && echo.instant <= self.now) else {
+            return;
+        };
+        let own_last = self.own.last;
+        let Some(member) = self.members.get_mut(&stream) else { return };
+        member.waiting.push(Heard { last: beat.last, echo: echo.instant, view: beat.view });
+        let newest = member.said.is_none_or(|(_, said, _)| said < echo.instant);
+        if newest {
+            member.said = Some((beat.last, echo.instant, beat.view));
+        }
+        if beat.joining {
+            return;
+        }
+        if echo.instant > member.echoed {
+            member.echoed = echo.instant;
+            self.update_announce();
+        }
+        if echo.have > self.own.confirmed && echo.have <= own_last {
+            self.own.confirmed = echo.have;
+            self.put(Output::Confirmed { seq: echo.have });
+        }
+    }
+
+    /// Asks for the members behind a hash that is neither this node's nor compared already (P-27).
+    fn compare_later(&mut self, link: LinkId, stream: Stream, view: u64) {
+        let (now, pause) = (self.now, self.config.timing.beat);
+        let known = view == self.roster.hash();
+        let Some(member) = self.members.get_mut(&stream) else { return };
+        if known || member.compared == Some(view) {
+            self.life.note_compared(member.echoed);
+            return;
+        }
+        if now.since(member.view_asked) < pause {
+            return;
+        }
+        member.view_asked = now;
+        let want = Message::ViewWant(ViewWant { stream: self.me });
+        if let Some(link) = self.links.get_mut(&link) {
+            link.push(Control::ready(want));
+        }
+    }
+
+    /// Every H: a beat to each member (P-9).
+    pub(super) fn on_beat_due(&mut self) {
+        let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        let period = self.config.timing.beat.max(Duration::from_millis(1).saturating_mul(members));
+        self.timers.set(WakeReason::Beat, self.now.plus(period));
+        self.rows
+            .open(self.now, self.members.iter().filter_map(|(stream, member)| Some((*stream, member.seen?))));
+        self.owe_beats(BeatDue::Yes);
+    }
+
+    pub(super) fn owe_beats(&mut self, due: BeatDue) {
+        let links: Vec<_> =
+            self.members.values().filter_map(|member| member.outgoing.as_ref()).map(|to| to.link).collect();
+        for link in links {
+            self.owe_beat(link, due);
+        }
+    }
+
+    pub(super) fn owe_beat(&mut self, link: LinkId, due: BeatDue) {
+        if self.joining.state() != State::Left
+            && let Some(link) = self.links.get_mut(&link)
+        {
+            link.beat = link.beat.max(due);
+        }
+    }
+
+    pub(super) fn on_tail_due(&mut self, link: LinkId) {
+        let [soon, late] = self.config.timing.tail_beats;
+        let Some(carrier) = self.links.get_mut(&link) else { return };
+        carrier.tails_sent += 1;
+        if carrier.tails_sent == 1 {
+            self.timers.set(WakeReason::Tail(link), self.now.plus(late.saturating_sub(soon)));
+        }
+        self.owe_beat(link, BeatDue::Yes);
+    }
+
+    /// The beat for a link, if its peer is a member that is sent to over it.
+    pub(super) fn build_beat(&mut self, link: LinkId) -> Option<Beat> {
+        let carrier = self.links.get_mut(&link)?;
+        let due = std::mem::replace(&mut carrier.beat, BeatDue::No);
+        let peer = carrier.peer?;
+        let member = self.members.get(&peer)?;
+        let outgoing = member.outgoing.as_ref().filter(|outgoing| outgoing.link == link)?;
+        let echo = member.seen.filter(|_| !member.voted && member.is_live()).map(|instant| Echo {
+            stream: peer,
+            instant,
+            have: if member.based { member.have() } else { crate::Seq::ZERO },
+        });
+        let flushed = if outgoing.queue.is_empty() { self.own.handed } else { outgoing.flushed };
+        Some(Beat {
+            stream: self.me,
+            sent: self.now,
+            last: self.own.last,
+            flushed,
+            joining: !self.joining.is_joined(),
+            view: self.roster.hash(),
+            answer: due == BeatDue::Asking,
+            echo,
+            vector: self.vector_for(peer),
+            vouches: self.vouches_for(peer),
+        })
+    }
+
+    fn vector_for(&self, peer: Stream) -> Vec<VectorRow> {
+        let turn = self.rows.round() as usize % self.roster.len().max(1);
+        let unheard = self.config.timing.unheard;
+        let row = |(index, stream): (usize, &Stream)| {
+            let member = self.members.get(stream).filter(|_| *stream != peer)?;
+            let unproven = self.now.since(member.proof) > unheard.saturating_mul(2);
+            let silent = member.is_live() && (member.is_unheard(self.now, unheard) || unproven);
+            let said = silent || index == turn || member.counted_round + ROUNDS_SAID > self.rows.round();
+            let heard_ms = u32::try_from(self.now.since(member.heard).as_millis()).unwrap_or(u32::MAX);
+            said.then(|| VectorRow { member: index as u16, have: member.have(), heard_ms, silent })
+        };
+        let mut rows: Vec<_> = self.roster.iter().enumerate().filter_map(row).collect();
+        if rows.len() > VECTOR_ROWS_MAX {
+            let turn = (self.rows.round() as usize).wrapping_mul(VECTOR_ROWS_MAX) % rows.len();
+            rows.rotate_left(turn);
+            rows.truncate(VECTOR_ROWS_MAX);
+        }
+        rows
+    }
+}
+
+/// In how many rounds of beats a change is said, so that one lost beat does not matter.
+const ROUNDS_SAID: u64 = 3;
+
+/// The most rows in one beat; the others' turn comes.
+const VECTOR_ROWS_MAX: usize = 64;

@@ -1,0 +1,206 @@
+//! Ends of streams: clean, or in doubt (P-29, P-30, P-32, P-34).
+
+use std::time::Duration;
+
+use super::link::Farewell;
+use super::member::{Member, Standing};
+use super::slots::Leaves;
+use super::tombs::{Rest, Tomb};
+use super::{DistrustCause, Event, Machine, Output, State, Suspects, WakeReason};
+use crate::{Bye, EndCause, Ended, HostProof, LinkId, Ranges, Reset, Seq, Stream};
+
+impl Machine {
+    pub(super) fn on_bye(&mut self, link: LinkId, bye: Bye) {
+        if self.speaks_for(link, bye.stream) {
+            self.end_cleanly(bye.stream, bye.last, EndCause::Bye);
+        }
+    }
+
+    pub(super) fn on_reset(&mut self, link: LinkId, reset: Reset) {
+        if self.speaks_for(link, reset.stream) && reset.next.process == reset.stream.process {
+            self.end_cleanly(reset.stream, reset.last, EndCause::Reset);
+        }
+    }
+
+    fn speaks_for(&self, link: LinkId, stream: Stream) -> bool {
+        let peer = self.links.get(&link).and_then(|link| link.peer);
+        peer.is_some_and(|peer| peer.process == stream.process)
+    }
+
+    /// This node leaves: what waits goes first, then the goodbye, over each link.
+    pub(super) fn on_leave(&mut self) {
+        self.enter(State::Left);
+        for link in self.links.values_mut() {
+            link.farewell = Farewell::Due;
+        }
+    }
+
+    /// A stream ended with this last number: it is ended when it is counted up to there (goodbye-awaits-tail, P-29). One that was
+    /// ended in doubt came back: the doubts are lifted when its tail is repaired.
+    pub(super) fn end_cleanly(&mut self, stream: Stream, last: Seq, cause: EndCause) {
+        if let Some(member) = self.members.get_mut(&stream) {
+            if !member.is_live() {
+                return;
+            }
+            member.standing = Standing::Leaving { last, cause };
+            member.outgoing = None;
+            if !member.based {
+                // Nothing is stored yet: what it wrote is behind every load that will be.
+                member.based = true;
+                member.count.raise(last);
+            }
+        } else {
+            let Some(tomb) = self.tombs.get_mut(stream) else { return };
+            let Some(rest) = tomb.rest.take() else { return };
+            let mut member = Member::new(tomb.name.clone(), self.now, rest.count.have(), true);
+            (tomb.last, tomb.cause) = (last, cause);
+            member.standing = Standing::Returning { last, doubts: rest.doubts };
+            member.scopes = rest.scopes;
+            member.count = rest.count;
+            self.members.insert(stream, member);
+            self.timers.clear(WakeReason::Transaction(stream));
+        }
+        self.timers.clear(WakeReason::Silence(stream));
+        self.expect_at_once(stream, last);
+        self.settle_end(stream);
+    }
+
+    /// Finishes an end whose tail is counted.
+    pub(super) fn settle_end(&mut self, stream: Stream) {
+        let Some(member) = self.members.get(&stream) else { return };
+        match &member.standing {
+            Standing::Leaving { last, cause } if member.have() >= *last => {
+                let (last, cause) = (*last, *cause);
+                self.finish(stream, cause, last, None);
+            }
+            Standing::Returning { last, doubts } if member.have() >= *last => {
+                for id in doubts.clone() {
+                    self.put(Output::Lift { id });
+                }
+                self.drop_member(stream);
+            }
+            Standing::Live | Standing::Leaving { .. } | Standing::Returning { .. } => {}
+        }
+    }
+
+    /// Ends a stream whose last numbers nobody may know: what it may have written is distrusted, before the proof goes on
+    /// (distrust-on-unclean-end, P-32).
+    pub(super) fn end_in_doubt(&mut self, stream: Stream, cause: EndCause) {
+        let Some(member) = self.members.get(&stream).filter(|member| member.is_tracked()) else { return };
+        let (have, suspects) = (member.have(), member.suspects());
+        let mut doubts: Vec<_> = member.doubt.into_iter().collect();
+        if !self.joining.takes_bases() {
+            doubts.push(self.distrust(suspects, doubt(stream, cause)));
+        }
+        let rest = self.members.get(&stream).map(|member| Rest {
+            count: member.count.clone(),
+            scopes: member.scopes.clone(),
+            doubts,
+        });
+        // Its last transaction may still commit.
+        self.timers
+            .set(WakeReason::Transaction(stream), self.now.plus(self.config.timing.longest_transaction));
+        self.finish(stream, cause, have, rest);
+    }
+
+    fn finish(&mut self, stream: Stream, cause: EndCause, last: Seq, rest: Option<Rest>) {
+        let Some(member) = self.members.get(&stream) else { return };
+        let (name, have) = (member.name.clone(), member.have());
+        let tomb = Tomb { name: name.clone(), last, cause, at: self.now, rest };
+        self.entomb(stream, tomb);
+        self.put(Output::Ended { stream, cause, have });
+        self.report(Event::MemberEnded { stream, name, cause });
+        self.votes.forget(stream);
+        self.drop_member(stream);
+        self.update_roster();
+    }
+
+    fn entomb(&mut self, stream: Stream, tomb: Tomb) {
+        let leaves = if tomb.cause == EndCause::Bye { Leaves::Electorate } else { Leaves::Nothing };
+        self.slots.end(stream, &tomb.name, leaves);
+        self.tombs.insert(stream, tomb, self.config.limits.ended);
+        self.timers.set_if_none(WakeReason::Forget, self.now.plus(FORGET_EVERY));
+    }
+
+    fn drop_member(&mut self, stream: Stream) {
+        self.members.remove(&stream);
+        self.timers.clear(WakeReason::Silence(stream));
+        self.timers.clear(WakeReason::Grace(stream));
+        self.timers.clear(WakeReason::Answer(stream));
+    }
+
+    /// Remembers the end of a stream that was never tracked here, or that was this node's own.
+    pub(super) fn bury(&mut self, end: &Ended) {
+        let at = self.now.minus(Duration::from_millis(u64::from(end.ago_ms)));
+        let rest = match end.cause {
+            EndCause::Bye | EndCause::Reset => None,
+            EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator => {
+                Some(Rest { count: Ranges::new(end.last), scopes: Vec::new(), doubts: Vec::new() })
+            }
+        };
+        self.entomb(end.stream, Tomb { name: end.name.clone(), last: end.last, cause: end.cause, at, rest });
+    }
+
+    pub(super) fn ended_told(&self) -> Vec<Ended> {
+        self.tombs.told(self.now, self.config.timing.tell_ended())
+    }
+
+    /// The longest transaction is over: what the ended stream may have committed since its end is distrusted, unless it came back and
+    /// said all it did (P-32).
+    pub(super) fn on_transaction_over(&mut self, stream: Stream) {
+        let Some(tomb) = self.tombs.get_mut(stream) else { return };
+        let cause = doubt(stream, tomb.cause);
+        let Some(rest) = tomb.rest.as_ref().filter(|rest| !rest.doubts.is_empty()) else { return };
+        let what =
+            if rest.scopes.is_empty() { Suspects::Everything } else { Suspects::Caches(rest.scopes.clone()) };
+        let id = self.distrust(what, cause);
+        if let Some(rest) = self.tombs.get_mut(stream).and_then(|tomb| tomb.rest.as_mut()) {
+            rest.doubts.push(id);
+        }
+    }
+
+    pub(super) fn on_forget(&mut self) {
+        let forgotten = self.tombs.forget(self.now, self.config.timing.remember_ended);
+        for stream in &forgotten {
+            self.slots.forget(*stream);
+        }
+        if !forgotten.is_empty() {
+            // A view may list one of them as a member.
+            for member in self.members.values_mut() {
+                member.compared = None;
+            }
+        }
+        if self.tombs.len() > 0 {
+            self.timers.set(WakeReason::Forget, self.now.plus(FORGET_EVERY));
+        }
+    }
+
+    /// Whoever holds what only one process can hold proves that its predecessor is dead (P-30).
+    pub(super) fn prove_death(&mut self, successor: Stream, proof: Option<&HostProof>) {
+        let Some(proof) = proof else { return };
+        let dead: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(stream, member)| {
+                member.is_live()
+                    && stream.process != successor.process
+                    && member.host_proof.as_ref() == Some(proof)
+            })
+            .map(|(stream, _)| *stream)
+            .collect();
+        for stream in dead {
+            self.end_in_doubt(stream, EndCause::SuccessorHolds);
+        }
+    }
+}
+
+/// How often ended streams are looked through.
+const FORGET_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether a stream that was ended so may come back.
+const fn doubt(stream: Stream, cause: EndCause) -> DistrustCause {
+    match cause {
+        EndCause::Majority | EndCause::Bye | EndCause::Reset => DistrustCause::Silent(stream),
+        EndCause::SuccessorHolds | EndCause::Operator => DistrustCause::Dead(stream),
+    }
+}

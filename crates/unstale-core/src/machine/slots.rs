@@ -1,0 +1,177 @@
+//! The slots of a fixed list (P-25a).
+
+use bytes::Bytes;
+
+use super::Membership;
+use crate::{Instant, Name, Stream};
+
+/// The configured peers, this node not among them.
+#[derive(Debug)]
+pub(super) struct Slots {
+    slots: Vec<Place>,
+}
+
+/// One configured peer, and who took its place.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) name: Option<Name>,
+    pub(super) address: Bytes,
+    /// Whether the configuration says the name: then it is not learnt.
+    is_named: bool,
+    /// The stream that took it last, alive or ended; none if it never came up, or was ended long ago.
+    pub(super) stream: Option<Stream>,
+    pub(super) heard: Instant,
+    /// Its member said goodbye: it is not of the electorate until its next hello.
+    pub(super) left: bool,
+    /// A majority found nobody there.
+    pub(super) vacant: bool,
+}
+
+impl Place {
+    /// What votes and reports call it.
+    pub(super) fn label(&self) -> Option<Name> {
+        self.name.clone().or_else(|| Name::new(self.address.clone()).ok())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.stream.is_none() && !self.left
+    }
+}
+
+impl Slots {
+    pub(super) fn new(membership: &Membership, now: Instant) -> Self {
+        let configured: &[_] = match membership {
+            Membership::Fixed(slots) => slots,
+            Membership::Alone | Membership::Elastic => &[],
+        };
+        let place = |slot: &super::Slot| Place {
+            name: slot.name.clone(),
+            address: slot.address.clone(),
+            is_named: slot.name.is_some(),
+            stream: None,
+            heard: now,
+            left: false,
+            vacant: false,
+        };
+        Self { slots: configured.iter().map(place).collect() }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.slots.iter()
+    }
+
+    /// Whether a majority can end somebody: two nodes have none that means anything (P-30).
+    pub(super) fn can_vote(&self) -> bool {
+        self.slots.len() >= 2
+    }
+
+    /// The configured peers and oneself, without those that said goodbye.
+    pub(super) fn electorate(&self) -> usize {
+        1 + self.slots.iter().filter(|place| !place.left).count()
+    }
+
+    pub(super) fn majority(&self) -> usize {
+        self.electorate() / 2 + 1
+    }
+
+    pub(super) fn have_all_left(&self) -> bool {
+        self.slots.iter().all(|place| place.left)
+    }
+
+    pub(super) fn is_any_vacant(&self) -> bool {
+        self.slots.iter().any(|place| place.vacant)
+    }
+
+    /// The place that a stream took.
+    pub(super) fn of(&self, stream: Stream) -> Option<usize> {
+        self.slots.iter().position(|place| place.stream == Some(stream))
+    }
+
+    pub(super) fn named(&self, label: &Name) -> Option<usize> {
+        self.slots.iter().position(|place| place.label().as_ref() == Some(label))
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Place> {
+        self.slots.get(index)
+    }
+
+    pub(super) fn declare_vacant(&mut self, index: usize) {
+        if let Some(place) = self.slots.get_mut(index) {
+            place.vacant = true;
+        }
+    }
+
+    /// A stream was told of: it takes its place, if it can be found by name or address.
+    pub(super) fn occupy(&mut self, stream: Stream, name: &Name, address: Option<&Bytes>) {
+        if let Some(place) = self.find(name, address, None) {
+            place.take(stream);
+        }
+    }
+
+    /// A stream said hello, perhaps over a link that was dialled to its place.
+    pub(super) fn greet(
+        &mut self,
+        stream: Stream,
+        name: &Name,
+        address: Option<&Bytes>,
+        dialled: Option<&Bytes>,
+        now: Instant,
+    ) {
+        if let Some(place) = self.find(name, address, dialled) {
+            if !place.is_named {
+                place.name = Some(name.clone());
+            }
+            place.heard = now;
+            place.take(stream);
+        }
+    }
+
+    /// A stream ended: its place is known to be empty.
+    pub(super) fn end(&mut self, stream: Stream, name: &Name, leaves: Leaves) {
+        let Some(place) = self.find(name, None, None) else { return };
+        if place.stream.is_none() {
+            place.stream = Some(stream);
+        }
+        if place.stream == Some(stream) && leaves == Leaves::Electorate {
+            place.left = true;
+        }
+    }
+
+    /// A stream's end is forgotten.
+    pub(super) fn forget(&mut self, stream: Stream) {
+        for place in self.slots.iter_mut().filter(|place| place.stream == Some(stream)) {
+            place.stream = None;
+        }
+    }
+
+    pub(super) fn hear(&mut self, stream: Stream, now: Instant) {
+        for place in self.slots.iter_mut().filter(|place| place.stream == Some(stream)) {
+            place.heard = now;
+        }
+    }
+
+    fn find(&mut self, name: &Name, address: Option<&Bytes>, dialled: Option<&Bytes>) -> Option<&mut Place> {
+        let by_name = self.slots.iter().position(|place| place.name.as_ref() == Some(name));
+        let at = |wanted: Option<&Bytes>| {
+            let is_there = |place: &Place| !place.is_named && Some(&place.address) == wanted;
+            wanted.and_then(|_| self.slots.iter().position(is_there))
+        };
+        let index = by_name.or_else(|| at(dialled)).or_else(|| at(address))?;
+        self.slots.get_mut(index)
+    }
+}
+
+/// Whether an end takes the place out of the electorate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaves {
+    Nothing,
+    Electorate,
+}
+
+impl Place {
+    fn take(&mut self, stream: Stream) {
+        self.stream = Some(stream);
+        self.left = false;
+        self.vacant = false;
+    }
+}

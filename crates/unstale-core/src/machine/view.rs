@@ -1,0 +1,180 @@
+//! The view: who is a member here, and what others say about it (P-21, P-27).
+
+use super::link::Control;
+use super::member::Member;
+use super::output::SelfEnd;
+use super::{DistrustCause, Event, Machine, Suspects, WakeReason};
+use crate::{EndCause, Ended, LinkId, MemberInfo, Stream, View, ViewWant};
+
+/// The members, this node included, sorted.
+#[derive(Debug)]
+pub(super) struct Roster {
+    streams: Vec<Stream>,
+    hash: u64,
+}
+
+impl Roster {
+    pub(super) fn alone(me: Stream) -> Self {
+        Self::new(vec![me])
+    }
+
+    fn new(streams: Vec<Stream>) -> Self {
+        let mut bytes = Vec::with_capacity(streams.len() * 20);
+        for stream in &streams {
+            bytes.extend_from_slice(&stream.process.0.to_be_bytes());
+            bytes.extend_from_slice(&stream.incarnation.0.to_be_bytes());
+        }
+        Self { hash: crate::hash::xxh64(&bytes), streams }
+    }
+
+    /// What beats carry: XXH64 of the sorted streams, process and incarnation big-endian.
+    pub(super) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter()
+    }
+
+    pub(super) fn at(&self, index: u16) -> Option<Stream> {
+        self.streams.get(usize::from(index)).copied()
+    }
+}
+
+impl Machine {
+    /// After a member came or went.
+    pub(super) fn update_roster(&mut self) {
+        let tracked =
+            self.members.iter().filter(|(_, member)| member.is_tracked()).map(|(stream, _)| *stream);
+        let mut streams: Vec<_> = tracked.chain([self.me]).collect();
+        streams.sort_unstable();
+        self.roster = Roster::new(streams);
+        // What waited for this very view can be used now.
+        let streams: Vec<_> = self.members.keys().copied().collect();
+        for stream in streams {
+            self.settle(stream);
+        }
+        self.update_proof();
+        self.update_announce();
+        self.check_joined();
+    }
+
+    pub(super) fn is_member(&self, stream: Stream) -> bool {
+        self.members.contains_key(&stream)
+    }
+
+    /// Tracks a stream from now on: it holds the proof at once (P-12). Its count begins at 0, and what is said to exist is a hole
+    /// (P-26); only while this node joins, and so stores nothing, the count waits for the base in the admission (P-25).
+    pub(super) fn track(&mut self, info: &MemberInfo) {
+        let stream = info.stream;
+        let based = !self.joining.takes_bases();
+        let mut member = Member::new(info.name.clone(), self.now, crate::Seq::ZERO, based);
+        member.address.clone_from(&info.address);
+        self.members.insert(stream, member);
+        self.timers.set(WakeReason::Silence(stream), self.now.plus(self.config.timing.unheard));
+        self.slots.occupy(stream, &info.name, info.address.as_ref());
+        self.votes.forget_predecessors(&info.name, stream);
+        self.report(Event::MemberUp { stream, name: info.name.clone() });
+        self.say_counted(stream);
+        self.doubt_namesakes(stream, &info.name);
+        self.update_roster();
+    }
+
+    pub(super) fn own_info(&self) -> MemberInfo {
+        MemberInfo {
+            stream: self.me,
+            name: self.config.name.clone(),
+            address: self.config.address.clone(),
+            have: self.own.last,
+        }
+    }
+
+    /// The members, this node not among them.
+    pub(super) fn members_told(&self) -> Vec<MemberInfo> {
+        let tracked = self.members.iter().filter(|(_, member)| member.is_tracked());
+        tracked.map(|(stream, member)| member.info(*stream)).collect()
+    }
+
+    pub(super) fn view(&self) -> View {
+        let mut members = self.members_told();
+        members.push(self.own_info());
+        members.sort_unstable_by_key(|info| info.stream);
+        View { stream: self.me, view: self.roster.hash(), members, ended: self.ended_told() }
+    }
+
+    pub(super) fn on_view_want(&mut self, link: LinkId, want: ViewWant) {
+        if let Some(link) = self.links.get_mut(&link).filter(|link| link.peer == Some(want.stream)) {
+            link.push(Control::View);
+        }
+    }
+
+    pub(super) fn on_view(&mut self, view: &View) {
+        self.compare(view.stream, Some(view.view), &view.members, &view.ended);
+    }
+
+    /// Takes in what another node knows of members and ends: what only one side knows is tracked or ended by the other, too (P-21).
+    pub(super) fn compare(
+        &mut self,
+        from: Stream,
+        hash: Option<u64>,
+        members: &[MemberInfo],
+        ended: &[Ended],
+    ) {
+        let me = self.me;
+        // dead-origins-in-vector: a stream that lived and died unseen. Whoever stored what it loaded meanwhile may have missed its
+        // acts; who was joined did not, since nobody joins without being admitted by all.
+        if self.joining.may_have_missed_members() && ended.iter().any(|end| !self.has_known(end.stream)) {
+            self.distrust(Suspects::Everything, DistrustCause::Joined);
+        }
+        for end in ended {
+            self.learn_end(end);
+        }
+        if self.me != me {
+            return;
+        }
+        for info in members.iter().filter(|info| info.stream.process != me.process) {
+            if self.is_member(info.stream) {
+                self.note_holder(info.stream, from, info.have);
+            } else if !self.tombs.contains(info.stream) && !self.is_full() {
+                self.track(info);
+                self.note_holder(info.stream, from, info.have);
+            }
+        }
+        if members.iter().all(|info| self.has_known(info.stream))
+            && let Some(member) = self.members.get_mut(&from)
+        {
+            member.compared = hash.or(member.compared);
+        }
+        self.settle(from);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.members.len() >= self.config.limits.members
+    }
+
+    /// Whether a stream is this process's, tracked, or remembered as ended.
+    fn has_known(&self, stream: Stream) -> bool {
+        stream.process == self.me.process || self.is_member(stream) || self.tombs.contains(stream)
+    }
+
+    fn learn_end(&mut self, end: &Ended) {
+        if end.stream == self.me {
+            return self.take_next_incarnation(SelfEnd::Ended);
+        }
+        if !self.has_known(end.stream) {
+            return self.bury(end);
+        }
+        match end.cause {
+            EndCause::Bye | EndCause::Reset => self.end_cleanly(end.stream, end.last, end.cause),
+            cause @ (EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator) => {
+                if self.members.get(&end.stream).is_some_and(Member::is_live) {
+                    self.end_in_doubt(end.stream, cause);
+                }
+            }
+        }
+    }
+}
