@@ -29,7 +29,7 @@ impl Machine {
             Some(_) | None => Via::Live,
         };
         self.apply(frame, via);
-        self.journal.push_peer(Arc::clone(frame));
+        self.journal.push_peer(frame);
         self.count(stream, frame.range);
         if let Some(before) = Seq(frame.range.first.0 - 1).some() {
             self.expect(link, stream, before);
