@@ -1,7 +1,7 @@
 //! What a node reports while it runs, for programs; people read the log and the metrics.
 
 use tokio::sync::broadcast;
-use unstale_core::Name;
+use unstale_core::{DistrustCause, Event as ProtocolEvent, Instant, Name, Range, State, Stream, Via};
 
 use crate::SessionToken;
 use crate::metrics::reasons;
@@ -25,6 +25,35 @@ pub enum Event {
         /// The write.
         session: SessionToken,
     },
+    /// Acts of another node were applied.
+    Applied {
+        /// Whose acts.
+        stream: Stream,
+        /// Their numbers.
+        range: Range,
+        /// How they came.
+        via: Via,
+        /// A moment at which they were visible to readers already, by this node's clock.
+        at: Instant,
+    },
+    /// The node's state in its cluster changed.
+    State(State),
+    /// What is resident now became suspect, wholly or in part: it is revalidated on use.
+    Distrusted {
+        /// Names it, for [`Event::Lifted`].
+        id: u64,
+        /// Which caches; `None` is all of them.
+        caches: Option<Vec<Name>>,
+        /// Why, and because of which stream.
+        cause: DistrustCause,
+    },
+    /// A doubt was resolved: what it made suspect is trusted again.
+    Lifted {
+        /// Which one.
+        id: u64,
+    },
+    /// Something about members, gaps and repairs.
+    Protocol(ProtocolEvent),
     /// A frame that is no message of this protocol came over a link.
     FrameBad {
         /// Where it came from, as the backplane says it.
@@ -32,6 +61,8 @@ pub enum Event {
         /// What is wrong with it, with the byte offset.
         reason: String,
     },
+    /// The node has closed. Nothing follows.
+    Closed,
     /// This receiver was too slow: so many events before the next one are lost to it. Metrics have counted them.
     Missed {
         /// How many.
@@ -174,26 +205,37 @@ reasons! {
 /// A receiver that does not keep up loses the oldest events beyond 1,024 and is told how many by [`Event::Missed`].
 #[derive(Debug)]
 pub struct Events {
-    receiver: broadcast::Receiver<Event>,
+    /// Gone once the node has closed.
+    receiver: Option<broadcast::Receiver<Event>>,
 }
 
 impl Events {
-    /// The next event; `None` once the node has closed and everything was received. Cancel-safe.
+    /// The next event; `None` after [`Event::Closed`]. Cancel-safe.
     pub async fn recv(&mut self) -> Option<Event> {
-        match self.receiver.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed { count }),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
+        let event = match self.receiver.as_mut()?.recv().await {
+            Ok(event) => event,
+            Err(broadcast::error::RecvError::Lagged(count)) => Event::Missed { count },
+            Err(broadcast::error::RecvError::Closed) => Event::Closed,
+        };
+        Some(self.passed(event))
     }
 
     /// The next event if one is there already.
     pub fn try_recv(&mut self) -> Option<Event> {
-        match self.receiver.try_recv() {
-            Ok(event) => Some(event),
-            Err(broadcast::error::TryRecvError::Lagged(count)) => Some(Event::Missed { count }),
-            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
+        let event = match self.receiver.as_mut()?.try_recv() {
+            Ok(event) => event,
+            Err(broadcast::error::TryRecvError::Lagged(count)) => Event::Missed { count },
+            Err(broadcast::error::TryRecvError::Closed) => Event::Closed,
+            Err(broadcast::error::TryRecvError::Empty) => return None,
+        };
+        Some(self.passed(event))
+    }
+
+    fn passed(&mut self, event: Event) -> Event {
+        if event == Event::Closed {
+            self.receiver = None;
         }
+        event
     }
 }
 
@@ -217,7 +259,7 @@ impl EventSink {
     }
 
     pub(crate) fn subscribe(&self) -> Events {
-        Events { receiver: self.sender.subscribe() }
+        Events { receiver: Some(self.sender.subscribe()) }
     }
 }
 
@@ -245,6 +287,6 @@ mod tests {
         while events.recv().await.is_some() {
             left += 1;
         }
-        assert_eq!(left, EVENTS_KEPT - 1);
+        assert_eq!(left, EVENTS_KEPT, "the last one says that the node has closed");
     }
 }

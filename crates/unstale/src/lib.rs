@@ -4,6 +4,7 @@ mod error;
 mod event;
 mod freshness;
 pub mod metrics;
+mod node;
 mod receipt;
 mod session;
 
@@ -13,5 +14,10 @@ pub use event::{
     StoreOutcome, WriteKind,
 };
 pub use freshness::{Freshness, Otherwise};
+pub use node::{BootClock, Clock, Membership, Node, NodeBuilder, Readiness, TokioClock, Writes};
 pub use receipt::Receipt;
 pub use session::{SessionToken, SessionTokenError};
+pub use unstale_core::{
+    Closed, DistrustCause, EndCause, Event as ProtocolEvent, Instant, MemberStatus, Name, Range, Seq,
+    SlotStatus, State, Status, Stream, Via,
+};

@@ -4,14 +4,19 @@ mod counter;
 mod histogram;
 pub mod names;
 mod node;
+mod outcome;
 mod prometheus;
 
 use std::time::Duration;
 
-pub(crate) use counter::{Counter, CounterBy, Reason, StripedCounter, reasons};
+pub(crate) use counter::{Counter, CounterBy, Gauge, Reason, StripedCounter, reasons};
 pub use histogram::Distribution;
 pub(crate) use histogram::Histogram;
 pub(crate) use node::{CacheMetrics, NodeMetrics};
+pub(crate) use outcome::{
+    AppliedVia, BoundedOutcome, DistrustReason, EndReason, GapClosed, ProtocolNote, SessionOutcome,
+    WriteOutcome,
+};
 
 /// A metric's name, meaning and kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -93,6 +93,14 @@ pub const LINKS: Metric = gauge("unstale_links", "Links that are up.");
 /// What the backplane reported, by its own word.
 pub const BACKPLANE_NOTES: Metric =
     counter("unstale_backplane_notes_total", "What the backplane reported, by its own word.");
+/// Stamps of peers that were too far ahead to be merged.
+pub const STAMPS_AHEAD: Metric =
+    counter("unstale_stamps_ahead_total", "Stamps of peers more than 1 s ahead of this node's wall clock.");
+/// Acts on keys that this node cannot decode.
+pub const KEYS_UNDECODABLE: Metric = counter(
+    "unstale_keys_undecodable_total",
+    "Acts of other nodes on keys that are none here: another node has another key type under the cache's name.",
+);
 /// Holes seen in streams.
 pub const GAPS_SEEN: Metric = counter("unstale_gaps_seen_total", "Holes seen in the streams of other nodes.");
 /// Holes closed, by how.

@@ -5,54 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use unstale_core::Name;
 
-use super::{Counter, CounterBy, Histogram, Metrics, StripedCounter, Value, names, reasons};
+use super::{
+    AppliedVia, BoundedOutcome, Counter, CounterBy, DistrustReason, EndReason, GapClosed, Gauge, Histogram,
+    Metrics, ProtocolNote, SessionOutcome, StripedCounter, Value, WriteOutcome, names,
+};
 use crate::event::{
     BypassReason, FillRefusal, LoadFailure, LoadTrigger, StaleReason, StoreOutcome, WriteKind,
 };
-
-reasons! {
-    /// How a read that demanded a freshness was answered.
-    pub(crate) enum BoundedOutcome {
-        /// The proof was young enough.
-        Proven = "proven",
-        /// The value's load began within the demand.
-        Young = "young",
-        /// An exchange brought a young enough proof.
-        Exchanged = "exchanged",
-        /// It was loaded for this read.
-        Loaded = "loaded",
-        /// An error was returned.
-        Refused = "refused",
-        /// The answer was flagged as not proven.
-        Flagged = "flagged",
-    }
-}
-
-reasons! {
-    /// How a read with a session token was answered.
-    pub(crate) enum SessionOutcome {
-        /// The write was applied here already.
-        Met = "met",
-        /// The read waited for the write.
-        Waited = "waited",
-        /// The write was not seen in time.
-        Late = "late",
-        /// The token's origin is not known (any more).
-        Unknown = "unknown",
-    }
-}
-
-reasons! {
-    /// Whether a write was announced.
-    pub(crate) enum WriteOutcome {
-        /// Other nodes' proofs cover it.
-        Announced = "announced",
-        /// Applied and sent, but the node had no lease.
-        Unannounced = "unannounced",
-        /// Refused before anything was done.
-        Refused = "refused",
-    }
-}
 
 /// What one cache counts.
 #[derive(Debug, Default)]
@@ -108,6 +67,18 @@ pub(crate) struct NodeMetrics {
     pub(crate) bytes_received: Counter,
     pub(crate) frames_bad: Counter,
     pub(crate) links_abused: Counter,
+    pub(crate) links: Gauge,
+    pub(crate) stamps_ahead: Counter,
+    pub(crate) acts_applied: CounterBy<AppliedVia>,
+    pub(crate) keys_undecodable: Counter,
+    pub(crate) gaps_seen: Counter,
+    pub(crate) gap_seen_seconds: Histogram,
+    pub(crate) gaps_closed: CounterBy<GapClosed>,
+    pub(crate) repair_seconds: Histogram,
+    pub(crate) distrusts: CounterBy<DistrustReason>,
+    pub(crate) lifts: Counter,
+    pub(crate) members_ended: CounterBy<EndReason>,
+    pub(crate) protocol_notes: CounterBy<ProtocolNote>,
     notes: Mutex<BTreeMap<&'static str, u64>>,
     caches: Mutex<Vec<Registered>>,
 }
@@ -148,10 +119,22 @@ impl NodeMetrics {
             (names::BYTES_RECEIVED, &self.bytes_received),
             (names::FRAMES_BAD, &self.frames_bad),
             (names::LINKS_ABUSED, &self.links_abused),
+            (names::STAMPS_AHEAD, &self.stamps_ahead),
+            (names::KEYS_UNDECODABLE, &self.keys_undecodable),
+            (names::GAPS_SEEN, &self.gaps_seen),
+            (names::LIFTS, &self.lifts),
         ];
         for (metric, counter) in counts {
             metrics.push_count(metric, vec![], counter.total());
         }
+        metrics.push_count(names::LINKS, vec![], self.links.value());
+        metrics.push_reasons(names::ACTS_APPLIED, &[], names::VIA, &self.acts_applied);
+        metrics.push_reasons(names::GAPS_CLOSED, &[], names::VIA, &self.gaps_closed);
+        metrics.push(names::GAP_SEEN_SECONDS, vec![], Value::Distribution(self.gap_seen_seconds.snapshot()));
+        metrics.push(names::REPAIR_SECONDS, vec![], Value::Distribution(self.repair_seconds.snapshot()));
+        metrics.push_reasons(names::DISTRUSTS, &[], names::REASON, &self.distrusts);
+        metrics.push_reasons(names::MEMBERS_ENDED, &[], names::REASON, &self.members_ended);
+        metrics.push_reasons(names::PROTOCOL_EVENTS, &[], names::REASON, &self.protocol_notes);
         for (what, count) in &*self.notes.lock().unwrap_or_else(PoisonError::into_inner) {
             metrics.push_count(names::BACKPLANE_NOTES, vec![(names::REASON, (*what).to_owned())], *count);
         }

@@ -1,0 +1,139 @@
+//! Carrying out what the machine wants done, in its order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use unstale_core::{
+    Announce, DistrustCause, Input, Instant, Output, Proof, Range, Seq, State, Stream, Suspects, Via,
+};
+use unstale_l1::{Fills, Tick};
+
+use super::driver::Driver;
+use super::words::Lease;
+use crate::event::Event;
+use crate::freshness::Proven;
+
+/// How long a suspect may still be served, said as stale, when no revalidation is to be had: an origin that is only silent
+/// may come back and lift the doubt, anything else will not.
+const SERVE_SILENT: Duration = Duration::from_secs(15);
+const SERVE_OTHERS: Duration = Duration::from_secs(2);
+
+impl Driver {
+    pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Apply { stream, range, acts, batch: _, stamp, via } => {
+                let applied = self.shared.domain.apply(&acts);
+                self.shared.metrics.keys_undecodable.add(applied.undecodable as u64);
+                self.merge_stamp(stamp);
+                self.applied(stream, range, acts.len() as u64, via);
+            }
+            Output::Counted { stream, have } => self.shared.sessions.counted(stream, have),
+            Output::Proof(proof) => self.shared.words.publish_proof(word_of(proof)),
+            Output::Distrust { id, what, cause } => {
+                let span =
+                    if matches!(cause, DistrustCause::Silent(_)) { SERVE_SILENT } else { SERVE_OTHERS };
+                let serve_until = self.shared.tick_of(now).plus(Tick::whole_in(span));
+                self.shared.domain.distrust(id, of_engine(&what), serve_until);
+                self.distrusted(id, &what, cause);
+            }
+            Output::Lift { id } => {
+                self.shared.domain.lift(id);
+                self.lifted(id);
+            }
+            Output::Announce(announce) => self.shared.words.publish_lease(lease_of(announce)),
+            Output::State(state) => self.enter(now, state),
+            Output::Ended { stream, cause: _, have: _ } => self.shared.sessions.ended(stream),
+            Output::NextStream { stream } => self.restart(now, stream),
+            Output::Exchanged { id, proof } => {
+                self.shared.words.publish_proof(word_of(proof));
+                self.shared.exchanges.finish(id);
+            }
+            Output::Confirmed { seq } => self.confirm(seq),
+            Output::Stamp(stamp) => self.merge_stamp(stamp),
+            Output::Event(event) => self.observe(event),
+        }
+    }
+
+    fn applied(&self, stream: Stream, range: Range, acts: u64, via: Via) {
+        self.shared.metrics.acts_applied.add(via.into(), acts);
+        tracing::trace!(%stream, first = range.first.0, last = range.last.0, ?via, "acts applied");
+        self.shared.events.report(|| Event::Applied { stream, range, via, at: self.shared.now() });
+    }
+
+    fn enter(&mut self, now: Instant, state: State) {
+        tracing::info!(?state, "node state");
+        let stores = matches!(state, State::Joined | State::Alone | State::Unjoined);
+        if stores && self.fills == Fills::Refused {
+            // Once: it makes everything that is resident stale.
+            self.fills = Fills::Stored;
+            self.shared.domain.allow_fills();
+        }
+        self.publish_status(now);
+        self.shared.events.report(|| Event::State(state));
+    }
+
+    /// This node was ended: its acts go on in the next incarnation, and what it appended to the old one is handed over under
+    /// the old one (P-34).
+    fn restart(&mut self, now: Instant, stream: Stream) {
+        self.shared.words.restart(stream.incarnation);
+        let (last, next, frames) = self.shared.domain.with_log(|log| {
+            let (last, next) = log.restart();
+            (last, next, log.drain())
+        });
+        self.stream = next;
+        assert_eq!(next, stream, "the act log and the machine disagree about the next incarnation");
+        self.shared.confirmed.send_replace((stream, Seq::ZERO));
+        if !frames.is_empty() {
+            self.machine.handle(now, Input::Local { frames });
+        }
+        self.machine.handle(now, Input::Restarted { last });
+    }
+
+    fn confirm(&self, seq: Seq) {
+        self.shared.confirmed.send_if_modified(|confirmed| {
+            let raised = seq > confirmed.1;
+            confirmed.1 = confirmed.1.max(seq);
+            raised
+        });
+    }
+
+    fn merge_stamp(&self, stamp: unstale_core::Stamp) {
+        let wall_ms = self.shared.wall_ms();
+        // P-37
+        if !self.shared.domain.with_log(|log| log.merge_stamp(stamp, wall_ms)) {
+            self.shared.metrics.stamps_ahead.increment();
+            tracing::debug!(
+                ahead_ms = stamp.millis().saturating_sub(wall_ms),
+                "stamp ahead of the wall clock"
+            );
+        }
+    }
+
+    pub(super) fn publish_status(&self, now: Instant) {
+        self.shared.status.send_replace(Arc::new(self.machine.status(now)));
+    }
+}
+
+fn of_engine(suspects: &Suspects) -> unstale_l1::Suspects<'_> {
+    match suspects {
+        Suspects::Everything => unstale_l1::Suspects::Everything,
+        Suspects::Caches(caches) => unstale_l1::Suspects::Caches(caches),
+        Suspects::Hashes(filter) => unstale_l1::Suspects::Hashes(filter),
+    }
+}
+
+const fn word_of(proof: Proof) -> Proven {
+    match proof {
+        Proof::None => Proven::NONE,
+        Proof::Instant(instant) => Proven::until(instant),
+        Proof::Present => Proven::PRESENT,
+    }
+}
+
+const fn lease_of(announce: Announce) -> Lease {
+    match announce {
+        Announce::Never => Lease::None,
+        Announce::Until(instant) => Lease::Until(instant),
+        Announce::Always => Lease::Endless,
+    }
+}

@@ -1,0 +1,188 @@
+//! What the caches, the calls and the driver of one node share.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use unstale_core::{Appended, Instant, Seq, Stamp, State, Status, Stream};
+use unstale_l1::{Domain, Tick};
+use unstale_port::Store;
+
+use super::builder::{Writes, mix};
+use super::clock::Clock;
+use super::exchange::Exchanges;
+use super::sessions::Sessions;
+use super::words::{Lease, Words};
+use crate::event::{Event, EventSink};
+use crate::freshness::Proven;
+use crate::metrics::{NodeMetrics, SessionOutcome, WriteOutcome};
+use crate::{Error, ErrorKind, Receipt, SessionToken};
+
+/// One per node, behind an `Arc`; the caches reach the node through it.
+pub(crate) struct Shared {
+    pub(crate) domain: Domain,
+    pub(crate) metrics: NodeMetrics,
+    pub(crate) events: EventSink,
+    pub(super) words: Words,
+    pub(super) sessions: Sessions,
+    pub(super) exchanges: Exchanges,
+    /// Wakes the driver: an act was appended, or an exchange is wanted.
+    pub(super) wake: Arc<Notify>,
+    /// The stream that this node writes, and the greatest number of it that another member counts (P-23).
+    pub(super) confirmed: watch::Sender<(Stream, Seq)>,
+    pub(super) status: watch::Sender<Arc<Status>>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// The instant of [`Tick::FIRST`].
+    pub(super) epoch: Instant,
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) writes: Writes,
+    pub(super) runtime: Handle,
+    pub(super) choices: AtomicU64,
+}
+
+impl Shared {
+    /// How long a read waits for the write that its session token names.
+    pub(crate) const SESSION_PATIENCE: Duration = Duration::from_secs(1);
+    /// How long a read waits for an exchange before it does without.
+    const EXCHANGE_PATIENCE: Duration = Duration::from_millis(500);
+
+    /// The present (P-38, P-39): about 30 ns.
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The instant at which `tick` began; never later than the moment at which that tick was read from the coarse clock,
+    /// and [`Instant::ZERO`] for the marks below the first tick.
+    #[inline]
+    pub(crate) const fn instant_of(&self, tick: Tick) -> Instant {
+        match tick.0.checked_sub(Tick::FIRST.0) {
+            Some(steps) => Instant(self.epoch.0 + steps as u64 * Tick::MILLIS * 1_000_000),
+            None => Instant::ZERO,
+        }
+    }
+
+    /// The tick that `now` lies in.
+    pub(super) fn tick_of(&self, now: Instant) -> Tick {
+        Tick::FIRST.plus(Tick::whole_in(now.since(self.epoch)))
+    }
+
+    /// What is proven. A bounded read takes its instant, then this, then the entry (P-14).
+    #[inline]
+    pub(crate) fn proof(&self) -> Proven {
+        self.words.proof()
+    }
+
+    /// Asks all members for one exchange, shared with every read that waits, and returns the proof after it (P-15).
+    /// The entry has to be read after this. Cancel-safe.
+    pub(crate) async fn exchange(&self) -> Proven {
+        let ticket = self.exchanges.want();
+        self.wake.notify_one();
+        // Late or not, what is proven by now is in the word.
+        let _ = timeout(Self::EXCHANGE_PATIENCE, ticket.wait()).await;
+        self.proof()
+    }
+
+    /// Waits until the write that `token` names is applied here (P-36), and counts how that went. Cancel-safe.
+    pub(crate) async fn session(&self, token: &SessionToken) -> SessionOutcome {
+        let outcome = self.sessions.reach(token, Self::SESSION_PATIENCE).await;
+        self.metrics.session_reads.increment(outcome);
+        outcome
+    }
+
+    /// With [`Writes::Refuse`], whether a write can be announced now; to be asked before anything is done.
+    pub(crate) fn admit_write(&self, operation: &'static str) -> Result<(), Error> {
+        match self.writes {
+            Writes::Apply => Ok(()),
+            Writes::Refuse => self.writable(operation),
+        }
+    }
+
+    /// Whether a write can be announced now (P-31).
+    pub(super) fn writable(&self, operation: &'static str) -> Result<(), Error> {
+        if self.words.announces_at(self.now()) {
+            return Ok(());
+        }
+        self.metrics.writes.increment(WriteOutcome::Refused);
+        let state = state_word(self.status.borrow().state);
+        Err(Error::new(
+            ErrorKind::Unannounced,
+            operation,
+            format!(
+                "the write could not be announced: the node is {state} and holds no lease of its members"
+            ),
+        ))
+    }
+
+    /// To be called after acts were applied here and got their numbers: wakes the driver, and tells whether they are
+    /// announced (P-31). `present` says whether something was there for them to end.
+    pub(crate) fn receipt(&self, appended: &Appended, present: bool) -> Receipt {
+        self.wake.notify_one();
+        let session = SessionToken::new(appended.stream, appended.range.last);
+        // The clock is read after the number was drawn, so a lease that holds now held then.
+        let announced = self.words.announces(appended.stream.incarnation, self.now());
+        if announced {
+            self.metrics.writes.increment(WriteOutcome::Announced);
+        } else {
+            self.metrics.writes.increment(WriteOutcome::Unannounced);
+            self.events.report(|| Event::Unannounced { session });
+        }
+        Receipt::new(session, announced, present)
+    }
+
+    /// A fresh stamp, newer than all that this node has seen, for what has to happen before an act's number is drawn.
+    pub(crate) fn stamp(&self) -> Stamp {
+        let wall_ms = self.clock.wall_ms();
+        self.domain.with_log(|log| log.draw_stamp(wall_ms))
+    }
+
+    /// Milliseconds since the Unix epoch, for stamps.
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.clock.wall_ms()
+    }
+
+    /// The second level, if the node has one.
+    pub(crate) fn store(&self) -> Option<&Arc<dyn Store>> {
+        self.store.as_ref()
+    }
+
+    /// 64 bits that a seeded node repeats and nobody else guesses; not for secrets.
+    pub(crate) fn random(&self) -> u64 {
+        mix(self.choices.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+    }
+
+    /// Closes the node for good: nothing is proven or announced any more, and nothing cached is fresh.
+    pub(super) fn close(&self) {
+        self.words.publish_proof(Proven::NONE);
+        self.words.publish_lease(Lease::None);
+        self.domain.forbid_fills();
+        self.domain.clock().set(Tick::LAST);
+        let mut newly = false;
+        self.status.send_if_modified(|status| {
+            newly = status.state != State::Left;
+            Arc::make_mut(status).state = State::Left;
+            newly
+        });
+        self.events.report(|| Event::Closed);
+    }
+
+    /// Runs `future` to its end on the runtime that the node was started on.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(future);
+    }
+}
+
+/// The state in one word, for people and for the label of a metric.
+pub(super) const fn state_word(state: State) -> &'static str {
+    match state {
+        State::Joining => "joining",
+        State::Joined => "joined",
+        State::Alone => "alone",
+        State::Unjoined => "unjoined",
+        State::Left => "left",
+    }
+}

@@ -1,0 +1,71 @@
+//! From a plan to a running node.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::Instrument;
+use unstale_core::{ActLog, Config, Machine, ProcessId, Seq, Size, Stream};
+use unstale_l1::{Domain, DomainConfig, Fills};
+
+use super::builder::Plan;
+use super::driver::{Driver, Transport};
+use super::exchange::Exchanges;
+use super::host::host_proof;
+use super::sessions::Sessions;
+use super::shared::Shared;
+use super::words::Words;
+use super::{Handle, Node};
+use crate::event::EventSink;
+use crate::metrics::NodeMetrics;
+use crate::{Error, ErrorKind};
+
+/// Commands that wait for the driver; who gives more waits.
+const COMMANDS_MAX: usize = 16;
+
+pub(super) fn start(plan: Plan) -> Result<Node, Error> {
+    let runtime = Runtime::try_current().map_err(|error| {
+        Error::caused(ErrorKind::Config, "start", "a node starts on a tokio runtime", error)
+    })?;
+    let process = ProcessId(plan.seed.process());
+    let stream = Stream::first(process);
+    let now = plan.clock.now();
+    let span = tracing::info_span!("node", name = %plan.name, %stream);
+    let config = config(&plan);
+    let machine = Machine::new(config, stream, plan.seed.choices(), now);
+    let domain_config =
+        DomainConfig { seed: plan.seed.of_tests(), fills: Fills::Refused, ..DomainConfig::default() };
+    let shared = Arc::new(Shared {
+        domain: Domain::new(domain_config, ActLog::new(stream)),
+        metrics: NodeMetrics::default(),
+        events: EventSink::new(),
+        words: Words::new(),
+        sessions: Sessions::new(process),
+        exchanges: Exchanges::new(),
+        wake: Arc::new(Notify::new()),
+        confirmed: watch::Sender::new((stream, Seq::ZERO)),
+        status: watch::Sender::new(Arc::new(machine.status(now))),
+        clock: plan.clock,
+        epoch: now,
+        store: plan.store,
+        writes: plan.writes,
+        runtime: runtime.clone(),
+        choices: AtomicU64::new(plan.seed.choices()),
+    });
+    let (commands, orders) = mpsc::channel(COMMANDS_MAX);
+    let transport = Transport { backplane: plan.backplane, drain_deadline: plan.drain_deadline };
+    let driver = Driver::new(Arc::clone(&shared), machine, stream, transport, orders);
+    runtime.spawn(driver.run().instrument(span));
+    Ok(Node { handle: Arc::new(Handle { shared, commands }) })
+}
+
+fn config(plan: &Plan) -> Config {
+    let properties = plan.backplane.properties();
+    let mut config = Config::new(plan.cluster.clone(), plan.name.clone(), plan.membership.clone());
+    config.address = properties.advertised.clone().map(|address| Bytes::from(address.into_bytes()));
+    config.host_proof = host_proof(properties.listening.as_deref());
+    config.limits.message_bytes = Size::FRAME_MAX.bytes.min(properties.frame_bytes_max);
+    config
+}
