@@ -74,6 +74,10 @@ impl fmt::Display for Refused {
     }
 }
 
+/// After so many records of one direction, both ends derive its next key: no key seals more than AES-GCM is good for, and
+/// a key that leaks opens nothing of before.
+const KEY_RECORDS_MAX: u64 = 65_536;
+
 /// The keys and counters of one connection, and the frame that is being joined.
 pub(crate) struct Session {
     noise: snow::TransportState,
@@ -119,11 +123,17 @@ impl Session {
             self.noise.write_message(&plain[..bytes], sealed).map(|_| ())
         })
         .expect("a record is sealed within the limits of the session");
+        if self.noise.sending_nonce() % KEY_RECORDS_MAX == 0 {
+            self.noise.rekey_outgoing();
+        }
     }
 
     /// Opens a record; the counter is part of the seal, so each record opens once and in its turn.
     pub(crate) fn open(&mut self, record: &[u8], plain: &mut [u8]) -> Result<Opened, Refused> {
         let bytes = self.noise.read_message(record, plain).map_err(|_| Refused::Seal)?;
+        if self.noise.receiving_nonce() % KEY_RECORDS_MAX == 0 {
+            self.noise.rekey_incoming();
+        }
         let (kind, body) = plain[..bytes].split_first().ok_or(Refused::Sense)?;
         match *kind {
             KIND_FRAME => self.join(body).map(|()| Opened::Frame(self.whole(body))),

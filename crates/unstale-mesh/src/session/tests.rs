@@ -131,6 +131,28 @@ fn kinds_of_later_versions_are_skipped_and_nonsense_is_refused() {
     assert_eq!(pair.open(&empty), Err(Refused::Sense));
 }
 
+#[test]
+fn the_key_changes_on_both_ends_after_so_many_records() {
+    let mut pair = pair();
+    for at in 0..KEY_RECORDS_MAX + 2 {
+        let record = pair.sealed(b"tick").remove(0);
+        assert_eq!(pair.open(&record), Ok(frame(b"tick")), "record {at}");
+    }
+}
+
+#[test]
+fn an_end_that_keeps_its_key_is_lost_after_so_many_records() {
+    let mut pair = pair();
+    let keep = |pair: &mut Pair| {
+        let record = pair.sealed(b"tick").remove(0);
+        pair.listener.noise.read_message(&record, &mut pair.plain).is_ok()
+    };
+    for at in 0..KEY_RECORDS_MAX {
+        assert!(keep(&mut pair), "record {at}");
+    }
+    assert!(!keep(&mut pair), "the sender has another key now");
+}
+
 proptest! {
     #[test]
     fn garbage_never_opens(garbage in prop::collection::vec(any::<u8>(), 0..2_000)) {
