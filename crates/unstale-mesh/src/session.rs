@@ -123,7 +123,7 @@ impl Session {
             self.noise.write_message(&plain[..bytes], sealed).map(|_| ())
         })
         .expect("a record is sealed within the limits of the session");
-        if self.noise.sending_nonce() % KEY_RECORDS_MAX == 0 {
+        if self.noise.sending_nonce().is_multiple_of(KEY_RECORDS_MAX) {
             self.noise.rekey_outgoing();
         }
     }
@@ -131,7 +131,7 @@ impl Session {
     /// Opens a record; the counter is part of the seal, so each record opens once and in its turn.
     pub(crate) fn open(&mut self, record: &[u8], plain: &mut [u8]) -> Result<Opened, Refused> {
         let bytes = self.noise.read_message(record, plain).map_err(|_| Refused::Seal)?;
-        if self.noise.receiving_nonce() % KEY_RECORDS_MAX == 0 {
+        if self.noise.receiving_nonce().is_multiple_of(KEY_RECORDS_MAX) {
             self.noise.rekey_incoming();
         }
         let (kind, body) = plain[..bytes].split_first().ok_or(Refused::Sense)?;
