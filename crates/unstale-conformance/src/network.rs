@@ -1,7 +1,8 @@
 //! Several backplanes driven as one, with the order of every link's events checked as they come.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future;
+use std::future::{self, Future};
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -87,6 +88,22 @@ impl<B: Backplane> Network<B> {
             Poll::Pending
         });
         let in_time = tokio::time::timeout(PATIENCE, driven).await.is_ok();
+        assert!(in_time, "not within {PATIENCE:?}: {awaited}");
+    }
+
+    /// Drives all nodes until `other` is done; fails after [`PATIENCE`].
+    pub(crate) async fn while_running(&mut self, awaited: &str, other: impl Future<Output = ()>) {
+        let mut other = pin!(other);
+        let waited = future::poll_fn(|cx| {
+            if other.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if self.poll_once(cx) {
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
+        });
+        let in_time = tokio::time::timeout(PATIENCE, waited).await.is_ok();
         assert!(in_time, "not within {PATIENCE:?}: {awaited}");
     }
 
