@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::{Act, Name, Size, Subject, Verb};
+use crate::{Act, Name, Size, Subject, Verb, subject_hash};
 
 /// Acts that together include each of `acts` and fit `bound`, by the finest of these steps that does: each subject once;
 /// all keys and tags of the caches that weigh most become their caches; everything. At least one act, if there was one,
@@ -71,115 +71,131 @@ impl Strength {
     }
 }
 
-/// Acts by what they can become: those on keys and tags of one cache and of one strength are kept, or widened, together.
+/// Acts by the cache that they lie in, so that those of one cache can be widened together.
 #[derive(Default)]
 struct Cover<'a> {
-    /// Keys and tags.
-    fine: BTreeMap<&'a Subject, Verb>,
-    /// Caches.
-    caches: BTreeMap<&'a Name, Strength>,
-    /// Everything.
+    /// The act on everything, if there is one.
     all: Option<Strength>,
+    caches: BTreeMap<Option<&'a Name>, Kin<'a>>,
 }
 
-type Kin<'a> = (Option<&'a Name>, Strength);
+/// The acts of one cache, or (without a cache) those on tags of the node.
+#[derive(Default)]
+struct Kin<'a> {
+    /// The act on the cache, if there is one.
+    whole: Option<Strength>,
+    fine: Vec<Fine<'a>>,
+}
+
+/// An act on a key or a tag; the hash comes first, since it is quicker to compare.
+type Fine<'a> = (u64, &'a Subject, Verb);
 
 impl<'a> Cover<'a> {
     fn add(&mut self, act: &'a Act) {
-        let strength = Strength::of(act.verb);
+        let strength = Some(Strength::of(act.verb));
         match &act.subject {
-            Subject::All => self.all = self.all.max(Some(strength)),
+            Subject::All => self.all = self.all.max(strength),
             Subject::Cache { cache } => {
-                self.add_cache(cache, strength);
+                let kin = self.kin(Some(cache));
+                kin.whole = kin.whole.max(strength);
             }
-            Subject::Key { .. } | Subject::Tag { .. } => {
-                let verb = self.fine.entry(&act.subject).or_insert(act.verb);
-                *verb = stronger(*verb, act.verb);
+            subject @ (Subject::Key { .. } | Subject::Tag { .. }) => {
+                self.kin(subject.cache()).fine.push((subject_hash(subject), subject, act.verb));
             }
         }
     }
 
-    /// Whether the cache was not there before.
-    fn add_cache(&mut self, cache: &'a Name, strength: Strength) -> bool {
-        let before = self.caches.insert(cache, strength);
-        if let Some(before) = before {
-            self.caches.insert(cache, strength.max(before));
-        }
-        before.is_none()
+    fn kin(&mut self, cache: Option<&'a Name>) -> &mut Kin<'a> {
+        self.caches.entry(cache).or_default()
     }
 
     fn widen(mut self, bound: Size) -> Vec<Act> {
-        self.drop_included();
-        let mut size = self.size();
-        let mut held = self.weigh();
-        let mut heaviest: Vec<Kin<'a>> = held.keys().copied().collect();
-        heaviest.sort_by_key(|kin| Reverse(held[kin].bytes));
-        for kin in heaviest {
-            // What lies in no one cache can only become everything, which is the last resort.
-            let (Some(cache), strength) = kin else { continue };
+        let all = self.all;
+        for kin in self.caches.values_mut() {
+            kin.name_once();
+            kin.drop_included(all);
+        }
+        let mut size: Size = self.caches.iter().map(|(cache, kin)| kin.size(*cache)).sum();
+        size += all.map_or(Size::default(), |_| Size::of_act(&Subject::All));
+        for (cache, strength) in self.heaviest() {
             if size.fits(bound) {
                 break;
             }
-            let Some(wide) = held.remove(&kin) else { continue };
-            size -= wide;
-            if strength == Strength::Ends {
-                size -= held.remove(&(Some(cache), Strength::Stale)).unwrap_or_default();
+            let Some(kin) = self.caches.get_mut(&Some(cache)) else { continue };
+            size -= kin.size(Some(cache));
+            kin.whole = kin.whole.max(Some(strength));
+            kin.drop_included(all);
+            size += kin.size(Some(cache));
+        }
+        if size.fits(bound) { self.into_acts() } else { self.into_everything() }
+    }
+
+    /// What can be widened to a cache, by bytes, most first. What lies in no one cache can only become everything, which
+    /// is the last resort.
+    fn heaviest(&self) -> Vec<(&'a Name, Strength)> {
+        let mut weights = Vec::new();
+        for (cache, kin) in &self.caches {
+            let Some(cache) = *cache else { continue };
+            for strength in [Strength::Stale, Strength::Ends] {
+                let of_strength = kin.fine.iter().filter(|(_, _, verb)| Strength::of(*verb) == strength);
+                let bytes: usize = of_strength.map(|(_, subject, _)| Size::of_act(subject).bytes).sum();
+                weights.push((Reverse(bytes), (cache, strength)));
             }
-            if self.add_cache(cache, strength) {
-                size += cache_size(cache);
-            }
         }
-        if !size.fits(bound) {
-            return self.into_everything();
-        }
-        self.drop_included();
-        self.into_acts()
-    }
-
-    /// Drops what a wider act in here includes.
-    fn drop_included(&mut self) {
-        let Self { fine, caches, all } = self;
-        caches.retain(|_, strength| Some(*strength) > *all);
-        fine.retain(|subject, verb| {
-            let wider = subject.cache().and_then(|cache| caches.get(cache).copied()).max(*all);
-            Some(Strength::of(*verb)) > wider
-        });
-    }
-
-    fn weigh(&self) -> BTreeMap<Kin<'a>, Size> {
-        let mut sizes = BTreeMap::new();
-        for (subject, verb) in &self.fine {
-            *sizes.entry((subject.cache(), Strength::of(*verb))).or_insert(Size::default()) +=
-                Size::of_act(subject);
-        }
-        sizes
-    }
-
-    fn size(&self) -> Size {
-        let fine: Size = self.fine.keys().map(|subject| Size::of_act(subject)).sum();
-        let caches = self.caches.keys().map(|cache| cache_size(cache)).sum();
-        fine + caches + self.all.map_or(Size::default(), |_| Size::of_act(&Subject::All))
+        weights.sort_unstable();
+        weights.into_iter().filter(|(bytes, _)| bytes.0 > 0).map(|(_, kin)| kin).collect()
     }
 
     fn into_acts(self) -> Vec<Act> {
-        let all = self.all.map(|strength| (strength.verb(), Subject::All));
-        let caches = self
-            .caches
-            .into_iter()
-            .map(|(cache, strength)| (strength.verb(), Subject::Cache { cache: cache.clone() }));
-        let fine = self.fine.into_iter().map(|(subject, verb)| (verb, subject.clone()));
-        all.into_iter().chain(caches).chain(fine).map(|(verb, subject)| Act { verb, subject }).collect()
+        let mut acts = Vec::new();
+        acts.extend(self.all.map(|strength| Act { verb: strength.verb(), subject: Subject::All }));
+        for (cache, kin) in self.caches {
+            if let (Some(cache), Some(strength)) = (cache, kin.whole) {
+                acts.push(Act { verb: strength.verb(), subject: Subject::Cache { cache: cache.clone() } });
+            }
+            acts.extend(
+                kin.fine.into_iter().map(|(_, subject, verb)| Act { verb, subject: subject.clone() }),
+            );
+        }
+        acts
     }
 
     fn into_everything(self) -> Vec<Act> {
-        let fine = self.fine.values().map(|verb| Strength::of(*verb));
-        let strongest = fine.chain(self.caches.values().copied()).chain(self.all).max();
+        let strongest = self.caches.values().map(Kin::strongest).max().flatten().max(self.all);
         strongest.map(|strength| Act { verb: strength.verb(), subject: Subject::All }).into_iter().collect()
     }
 }
 
-fn cache_size(cache: &Name) -> Size {
-    Size::of_act(&Subject::Cache { cache: cache.clone() })
+impl Kin<'_> {
+    /// Keeps each subject once, with the verb that includes all that were said of it.
+    fn name_once(&mut self) {
+        self.fine.sort_unstable();
+        self.fine.dedup_by(|(_, subject, verb), (_, kept, strongest)| {
+            let same = subject == kept;
+            if same {
+                *strongest = stronger(*strongest, *verb);
+            }
+            same
+        });
+    }
+
+    /// Drops what a wider act includes: one on this cache, or one on everything.
+    fn drop_included(&mut self, all: Option<Strength>) {
+        self.whole = self.whole.filter(|strength| Some(*strength) > all);
+        let wider = self.whole.max(all);
+        self.fine.retain(|(_, _, verb)| Some(Strength::of(*verb)) > wider);
+    }
+
+    fn size(&self, cache: Option<&Name>) -> Size {
+        let whole =
+            cache.filter(|_| self.whole.is_some()).map(|cache| Subject::Cache { cache: cache.clone() });
+        let fine = self.fine.iter().map(|(_, subject, _)| *subject);
+        whole.iter().chain(fine).map(Size::of_act).sum()
+    }
+
+    fn strongest(&self) -> Option<Strength> {
+        self.fine.iter().map(|(_, _, verb)| Strength::of(*verb)).max().max(self.whole)
+    }
 }
 
 /// The verb that includes both; a set stays a set only among sets.

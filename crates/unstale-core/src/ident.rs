@@ -50,10 +50,10 @@ impl Seq {
     /// Before the first act.
     pub const ZERO: Self = Self(0);
 
-    /// The number after this one.
+    /// The number after this one; the last number there is, after itself (no stream gets there, but a peer may say so).
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

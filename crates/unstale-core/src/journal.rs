@@ -120,9 +120,10 @@ impl Journal {
     pub fn digest(&self, stream: Stream, range: Range, bytes_max: usize) -> Result<Digest, Gone> {
         let rows_max = (bytes_max.saturating_sub(FRAME_HEADER_BYTES) / ROW_BYTES_SENT).max(1);
         let mut rows = BTreeSet::new();
+        let mut answered = None;
         let mut next = range.first;
         // digest-only-if-whole: the answer ends before the first number that is not held.
-        while let Some((last, more)) = self.touched(stream, next).filter(|_| next <= range.last) {
+        while let Some((last, more)) = self.touched(stream, next) {
             if rows.len() + more.len() <= rows_max {
                 rows.extend(more);
             } else if rows.is_empty() {
@@ -130,10 +131,13 @@ impl Journal {
             } else {
                 break;
             }
+            answered = Range::new(range.first, last.min(range.last));
+            if last >= range.last {
+                break;
+            }
             next = last.next();
         }
-        let last = Seq(next.0 - 1).min(range.last);
-        match Range::new(range.first, last) {
+        match answered {
             Some(range) => Ok(Digest { stream, range, rows: rows.into_iter().collect() }),
             None => Err(Gone { stream, range, oldest: self.oldest(stream, range) }),
         }

@@ -89,9 +89,13 @@ impl Ranges {
 
     /// What is missing up to `last`, in order.
     pub fn holes(&self, last: Seq) -> impl Iterator<Item = Range> {
-        let firsts = std::iter::once(self.have).chain(self.above.iter().map(|held| held.last)).map(Seq::next);
-        let lasts = self.above.iter().map(|held| Seq(held.first.0 - 1)).chain(std::iter::once(Seq(u64::MAX)));
-        firsts.zip(lasts).filter_map(move |(first, end)| Range::new(first, end.min(last)))
+        let befores = std::iter::once(self.have).chain(self.above.iter().map(|held| held.last));
+        let ends = self.above.iter().map(|held| Seq(held.first.0 - 1)).chain(std::iter::once(last));
+        befores
+            .zip(ends)
+            .map(move |(before, end)| (before, end.min(last)))
+            .filter(|(before, end)| before < end)
+            .filter_map(|(before, end)| Range::new(before.next(), end))
     }
 }
 

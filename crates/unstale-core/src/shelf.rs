@@ -62,14 +62,16 @@ impl Shelf {
         let mut next = range.first;
         let mut bytes = 0;
         let mut found = Vec::new();
-        while next <= range.last {
-            let Some(frame) = self.at(stream, next) else { break };
+        while let Some(frame) = self.at(stream, next) {
             bytes += frame_bytes(frame);
             if bytes > bytes_max && !found.is_empty() {
                 break;
             }
-            next = frame.range.last.next();
             found.push(Arc::clone(frame));
+            if frame.range.last >= range.last {
+                break;
+            }
+            next = frame.range.last.next();
         }
         found
     }

@@ -224,6 +224,15 @@ fn acts_of_an_ended_stream_of_this_process_are_served_still() {
 }
 
 #[test]
+fn the_last_number_that_there_is_can_be_asked_for() {
+    let last = Range { first: Seq(u64::MAX), last: Seq(u64::MAX) };
+    let mut journal = Journal::default();
+    journal.push_peer(&Frame { range: last, ..frame(PEER, 1, 1) });
+    assert!(matches!(journal.frames(PEER, last, MUCH), Found::Frames(frames) if frames.len() == 1));
+    assert_eq!(journal.digest(PEER, last, MUCH).map(|digest| digest.range), Ok(last));
+}
+
+#[test]
 fn nine_hundred_thousand_own_acts_or_nearly_so_keep_their_rows_in_eight_mib() {
     // streams section 2, digest rows
     let mut rows = Rows::new(8 << 20);

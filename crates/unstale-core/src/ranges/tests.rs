@@ -87,3 +87,14 @@ fn raising_counts_everything_below_and_joins_what_waits_above() {
     assert_eq!(ranges.raise(Seq(9)), Inserted::Repeat);
     assert_eq!(ranges.raise(Seq(2)), Inserted::Repeat);
 }
+
+#[test]
+fn a_peer_that_claims_the_last_number_there_is_breaks_nothing() {
+    let mut ranges = Ranges::new(Seq(5));
+    assert_eq!(ranges.insert(range(7, u64::MAX)), Inserted::Above);
+    assert_eq!(holes(&ranges, u64::MAX), [(6, 6)]);
+    assert_eq!(ranges.insert(range(6, 6)), Inserted::Raised);
+    assert_eq!(ranges.insert(range(u64::MAX, u64::MAX)), Inserted::Repeat);
+    assert_eq!(ranges.raise(Seq(u64::MAX)), Inserted::Repeat);
+    assert_eq!(holes(&ranges, u64::MAX), []);
+}
