@@ -135,7 +135,7 @@ fn a_replayed_greeting_gives_no_session_that_its_sender_can_use() {
 fn what_later_versions_add_after_the_identity_is_skipped() {
     let listener = terms(LISTENER, "shop", "secret");
     let dialler = terms(DIALLER, "shop", "secret");
-    let mut noise = dialler.noise(Role::Dialler);
+    let mut noise = dialler.noise().build_initiator().expect(PRIMITIVES);
     let mut greeting = vec![0; PREAMBLE_BYTES + NOISE_BYTES + 100];
     greeting[..7].copy_from_slice(MAGIC);
     greeting[7] = VERSION;
@@ -145,4 +145,48 @@ fn what_later_versions_add_after_the_identity_is_skipped() {
     noise.write_message(&payload, &mut greeting[PREAMBLE_BYTES..]).expect("there is room");
     let (_, identity) = listener.answer(&greeting, &mut Vec::new()).expect("the greeting is good");
     assert!(identity == DIALLER);
+}
+
+/// The hexadecimal block that follows a heading of the document.
+fn documented(heading: &str) -> Vec<u8> {
+    let document = include_str!("../../../../docs/formats/mesh.md");
+    let after = document.split_once(&format!("**{heading}**")).expect(heading).1;
+    let block = after.split("```").nth(1).expect("a block").trim_start_matches("hex");
+    let digits: Vec<u8> = block.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let byte = |pair: &[u8]| {
+        let text = std::str::from_utf8(pair).expect("hexadecimal");
+        u8::from_str_radix(text, 16).expect("hexadecimal")
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+#[test]
+fn the_worked_example_of_the_document_is_what_this_code_writes() {
+    let dialler = terms(DIALLER, "shop", "correct horse battery staple");
+    let listener = terms(LISTENER, "shop", "correct horse battery staple");
+    assert_eq!(documented("Key"), dialler.secret.key());
+
+    let mut greeting = Vec::new();
+    let noise =
+        dialler.noise().fixed_ephemeral_key_for_testing_only(&[3; 32]).build_initiator().expect(PRIMITIVES);
+    let greeted = dialler.greet_with(noise, &mut greeting);
+    assert_eq!(documented("Greeting"), greeting);
+
+    let mut answer = Vec::new();
+    let noise =
+        listener.noise().fixed_ephemeral_key_for_testing_only(&[4; 32]).build_responder().expect(PRIMITIVES);
+    let sealed = listener.check_preamble(&greeting[2..]).expect("a good greeting");
+    let (mut at_listener, _) = listener.answer_with(noise, sealed, &mut answer).expect("a good greeting");
+    assert_eq!(documented("Answer"), answer);
+    let (mut at_dialler, _) = greeted.read_answer(&answer[2..]).expect("a good answer");
+
+    let mut plain = vec![0; 65_535];
+    let mut verdict = Vec::new();
+    at_dialler.seal_verdict(Verdict::Use, &mut plain, &mut verdict);
+    assert_eq!(documented("Verdict"), verdict);
+    let opened = at_listener.open(&verdict[2..], &mut plain);
+    assert_eq!(opened, Ok(crate::session::Opened::Verdict(Verdict::Use)));
+    let mut frame = Vec::new();
+    at_listener.seal_frame(b"hello", &mut plain, &mut frame);
+    assert_eq!(documented("Frame"), frame);
 }
