@@ -17,7 +17,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Se
 pub struct Record {
     /// The value's bytes; `None` is a cached nothing.
     pub value: Option<Bytes>,
-    /// Orders writes of one key: see [`Condition::Newer`].
+    /// Orders writes of one key, from 1: see [`Condition::Newer`].
     pub stamp: u64,
     /// How long it stays fresh from now.
     pub fresh_for: Duration,

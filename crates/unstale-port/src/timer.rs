@@ -66,3 +66,6 @@ impl Alarm {
         polled
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,3 +198,6 @@ impl Drop for MemoryBackplane {
         self.hub.with_net(|net| net.leave(self.id));
     }
 }
+
+#[cfg(test)]
+mod tests;

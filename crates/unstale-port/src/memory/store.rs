@@ -257,10 +257,7 @@ impl Shelves {
     ) {
         self.seq += 1;
         let mark = Mark { seq: self.seq, stamp };
-        let Some((name, shelf)) = self.shelf(cache) else {
-            self.forgotten = self.forgotten.and(mark);
-            return;
-        };
+        let Some((name, shelf)) = self.shelf(cache) else { return };
         let slot = shelf.slots.remove(key);
         let (held, changed) = slot.map_or((None, Mark::default()), |slot| (slot.held, slot.changed));
         let bytes_before =
@@ -279,14 +276,16 @@ impl Shelves {
         let (mark, tags_max) = (Mark { seq: self.seq, stamp }, self.limits.tags_max);
         match cache {
             None => self.everywhere.raise(tag, mark, tags_max),
-            Some(cache) => match self.shelf(cache) {
-                Some((_, shelf)) => shelf.marks.raise(tag, mark, tags_max),
-                None => self.forgotten = self.forgotten.and(mark),
-            },
+            Some(cache) => {
+                if let Some((_, shelf)) = self.shelf(cache) {
+                    shelf.marks.raise(tag, mark, tags_max);
+                }
+            }
         }
     }
 
-    /// The shelf of a cache, made if there is room for one more.
+    /// The shelf of a cache, made if there is room for one more. A cache without one can never be written, so what would
+    /// be removed from it need not be remembered.
     fn shelf(&mut self, cache: &str) -> Option<(Arc<str>, &mut Shelf)> {
         let known = self.caches.get_key_value(cache).map(|(name, _)| Arc::clone(name));
         let room = self.caches.len() < self.limits.caches_max;
@@ -329,3 +328,6 @@ fn slot_bytes(key: &Bytes, record: Option<&Record>) -> usize {
     });
     128 + key.len() + of_record
 }
+
+#[cfg(test)]
+mod tests;
