@@ -206,3 +206,6 @@ impl Backplane for Mesh {
         Poll::Ready(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 
 use std::net::TcpListener;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use unstale_conformance::BackplaneFixture;
 use unstale_mesh::{Mesh, Secret};
-use unstale_port::Backplane;
+use unstale_port::Properties;
 
 /// Meshes that all dial each other.
 struct Meshes;
@@ -31,16 +31,13 @@ impl BackplaneFixture for Meshes {
         meshes
     }
 
-    async fn throw_garbage(&mut self, target: &Mesh, bytes: &[u8]) -> bool {
-        let address = target.properties().listening.clone().expect("a mesh listens");
-        let bytes = bytes.to_vec();
+    async fn throw_garbage(&mut self, target: &Properties, bytes: &[u8]) {
+        let address = target.listening.clone().expect("a mesh listens");
         let mut stranger = TcpStream::connect(address).await.expect("it listens");
-        // The mesh reads only while it is polled, and closes on what it does not like: both later than this.
-        tokio::spawn(async move {
-            let _ = stranger.write_all(&bytes).await;
-            let _ = stranger.shutdown().await;
-        });
-        true
+        // The mesh hangs up as soon as it does not like what it reads: then the rest cannot be sent.
+        let _ = stranger.write_all(bytes).await;
+        let _ = stranger.shutdown().await;
+        let _ = stranger.read_to_end(&mut Vec::new()).await;
     }
 }
 

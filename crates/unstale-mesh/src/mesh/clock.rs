@@ -43,7 +43,7 @@ impl Mesh {
         }
     }
 
-    fn age_links(&mut self) {
+    pub(super) fn age_links(&mut self) {
         let mut faults = Vec::new();
         for (id, link) in &mut self.links {
             match age(link) {

@@ -90,7 +90,7 @@ impl Mesh {
     }
 
     /// Dials whom the name stands for now, and no longer whom it does not; links that live go on.
-    fn keep_targets(&mut self, found: &BTreeSet<SocketAddr>, now: Instant) {
+    pub(super) fn keep_targets(&mut self, found: &BTreeSet<SocketAddr>, now: Instant) {
         let (listening, advertised) = (self.properties.listening.clone(), self.properties.advertised.clone());
         let wanted: BTreeSet<String> = found
             .iter()
