@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use unstale_core::{Instant, Name, State, Status};
+use unstale_core::{Announce, Instant, Name, State, Status};
 
 pub use builder::{Membership, NodeBuilder, Writes};
 pub use clock::{BootClock, Clock, TokioClock};
@@ -85,15 +85,17 @@ impl Node {
         Arc::clone(&self.shared().status.borrow())
     }
 
-    /// Waits until the node is joined or alone: its writes are announced, and what it loads is stored. Cancel-safe.
+    /// Waits until the node is joined or alone and holds its lease: from then on its writes are announced, and what it loads is
+    /// stored. Cancel-safe.
     ///
     /// # Errors
     /// [`ErrorKind::ShutDown`] if the node closes first.
     pub async fn joined(&self) -> Result<(), Error> {
         let mut status = self.shared().status.subscribe();
         let settled = status.wait_for(|status| match status.state {
-            State::Joined | State::Alone | State::Left => true,
+            State::Joined | State::Alone => status.announce != Announce::Never,
             State::Joining | State::Unjoined => false,
+            State::Left => true,
         });
         match settled.await {
             Ok(status) if status.state != State::Left => Ok(()),

@@ -45,7 +45,8 @@ pub(super) struct Driver {
     pub(super) stream: Stream,
     /// Whether the caches store what they load: not before the node has joined (P-25).
     pub(super) fills: Fills,
-    status_due: Instant,
+    /// When the status that others read is refreshed.
+    pub(super) status_due: Instant,
     pub(super) links: Links,
     commands: mpsc::Receiver<Command>,
     drain_deadline: Duration,
@@ -125,7 +126,7 @@ impl Driver {
         let own_last = self.drain_acts(now);
         self.transmit(now, own_last);
         if self.status_due <= now {
-            self.publish_status(now);
+            self.shared.status.send_replace(Arc::new(self.machine.status(now)));
             self.status_due = now.plus(STATUS_PERIOD);
         }
         let next_tick = self.shared.instant_of(tick.plus(Tick(1)));

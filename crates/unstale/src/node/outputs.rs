@@ -1,6 +1,5 @@
 //! Carrying out what the machine wants done, in its order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use unstale_core::{
@@ -40,8 +39,14 @@ impl Driver {
                 self.shared.domain.lift(id);
                 self.lifted(id);
             }
-            Output::Announce(announce) => self.shared.words.publish_lease(lease_of(announce)),
-            Output::State(state) => self.enter(now, state),
+            Output::Announce(announce) => {
+                let lease = lease_of(announce);
+                if (lease == Lease::None) != (self.shared.words.lease() == Lease::None) {
+                    self.status_due = Instant::ZERO;
+                }
+                self.shared.words.publish_lease(lease);
+            }
+            Output::State(state) => self.enter(state),
             Output::Ended { stream, cause: _, have: _ } => self.shared.sessions.ended(stream),
             Output::NextStream { stream } => self.restart(now, stream),
             Output::Exchanged { id, proof } => {
@@ -60,7 +65,7 @@ impl Driver {
         self.shared.events.report(|| Event::Applied { stream, range, via, at: self.shared.now() });
     }
 
-    fn enter(&mut self, now: Instant, state: State) {
+    fn enter(&mut self, state: State) {
         tracing::info!(?state, "node state");
         let stores = matches!(state, State::Joined | State::Alone | State::Unjoined);
         if stores && self.fills == Fills::Refused {
@@ -68,7 +73,8 @@ impl Driver {
             self.fills = Fills::Stored;
             self.shared.domain.allow_fills();
         }
-        self.publish_status(now);
+        // Published at the end of the turn, with the proof and the lease that belong to it.
+        self.status_due = Instant::ZERO;
         self.shared.events.report(|| Event::State(state));
     }
 
@@ -107,10 +113,6 @@ impl Driver {
                 "stamp ahead of the wall clock"
             );
         }
-    }
-
-    pub(super) fn publish_status(&self, now: Instant) {
-        self.shared.status.send_replace(Arc::new(self.machine.status(now)));
     }
 }
 

@@ -98,7 +98,9 @@ impl Shared {
     pub(crate) fn admit_write(&self, operation: &'static str) -> Result<(), Error> {
         match self.writes {
             Writes::Apply => Ok(()),
-            Writes::Refuse => self.writable(operation),
+            Writes::Refuse => {
+                self.writable(operation).inspect_err(|_| self.metrics.writes.increment(WriteOutcome::Refused))
+            }
         }
     }
 
@@ -107,7 +109,6 @@ impl Shared {
         if self.words.announces_at(self.now()) {
             return Ok(());
         }
-        self.metrics.writes.increment(WriteOutcome::Refused);
         let state = state_word(self.status.borrow().state);
         Err(Error::new(
             ErrorKind::Unannounced,
