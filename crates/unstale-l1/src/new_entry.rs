@@ -1,8 +1,9 @@
 //! What is to be put into a table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::entry::{Entry, Head, Slot, Subjects};
+use crate::entry::{Entry, Handle, Head, Slot, Subjects};
 use crate::fence::SubjectRef;
 use crate::mechanism::{Mechanism, Mechanisms};
 use crate::scope::{Recorded, Scope};
@@ -21,6 +22,15 @@ pub struct NewEntry<V> {
     version: Option<u64>,
     age: Age,
     parts: Recorded,
+    inherited: Vec<SubjectRef>,
+    keeping: Keeping,
+}
+
+/// Whether a value is put in place at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    Stored,
+    AnsweredOnly,
 }
 
 /// Whether it is known when the load of a value began.
@@ -44,7 +54,17 @@ impl<V> NewEntry<V> {
     fn of(value: Option<V>) -> Self {
         let (time_to_live, fail_safe) = (Tick::ZERO, Tick::ZERO);
         let parts = Recorded::default();
-        Self { value, time_to_live, fail_safe, tags: Vec::new(), version: None, age: Age::OfFlight, parts }
+        Self {
+            value,
+            time_to_live,
+            fail_safe,
+            tags: Vec::new(),
+            version: None,
+            age: Age::OfFlight,
+            parts,
+            inherited: Vec::new(),
+            keeping: Keeping::Stored,
+        }
     }
 
     /// For how many ticks from now it may be used; less if something that it was made of expires sooner.
@@ -74,6 +94,24 @@ impl<V> NewEntry<V> {
     /// Says that the age of the value is unknown, as of one from a store or from a writer: it is never young (P-13).
     pub const fn of_unknown_age(mut self) -> Self {
         self.age = Age::Unknown;
+        self
+    }
+
+    /// The tags, dependencies and version of a value that the authority called not modified, in addition to its own. See
+    /// [`Table::may_confirm`](crate::Table::may_confirm).
+    pub fn like(mut self, confirmed: &Handle<V>) -> Self {
+        let subjects = &confirmed.0.head.subjects;
+        let dependencies = subjects.dependencies();
+        let tags = subjects.all().len() - dependencies.len();
+        self.tags.extend(&subjects.all()[..tags]);
+        self.inherited.extend(dependencies);
+        self.version = self.version.or(subjects.version());
+        self
+    }
+
+    /// Says that it answers those who wait for it and is not stored.
+    pub const fn unstored(mut self) -> Self {
+        self.keeping = Keeping::AnsweredOnly;
         self
     }
 
@@ -109,22 +147,29 @@ impl<V> NewEntry<V> {
             deadline,
             ends: deadline.max(now.plus(self.fail_safe)),
             began,
-            has_dependencies: self.parts.subjects().next().is_some(),
-            subjects: subjects(self.tags, &self.parts, self.version),
+            has_dependencies: !self.inherited.is_empty() || self.parts.subjects().next().is_some(),
+            subjects: subjects(self.tags, self.inherited, &self.parts, self.version),
+            keeping: self.keeping,
             tainted,
             overflowed: self.parts.overflowed(),
         }
     }
 }
 
-fn subjects(mut tags: Vec<SubjectRef>, parts: &Recorded, version: Option<u64>) -> Subjects {
+fn subjects(
+    mut tags: Vec<SubjectRef>,
+    inherited: Vec<SubjectRef>,
+    parts: &Recorded,
+    version: Option<u64>,
+) -> Subjects {
     tags.sort_unstable();
     tags.dedup();
     let count = tags.len();
     let mut all = tags;
-    for part in parts.subjects() {
-        if all[..count].binary_search(&part).is_err() {
-            all.push(part);
+    let dependencies: BTreeSet<SubjectRef> = inherited.into_iter().chain(parts.subjects()).collect();
+    for dependency in dependencies {
+        if all[..count].binary_search(&dependency).is_err() {
+            all.push(dependency);
         }
     }
     Subjects::new(&all, count, version)
@@ -142,6 +187,7 @@ pub(crate) struct Prepared<V> {
     pub(crate) has_dependencies: bool,
     pub(crate) tainted: bool,
     pub(crate) overflowed: bool,
+    pub(crate) keeping: Keeping,
 }
 
 impl<V> Prepared<V> {

@@ -143,7 +143,9 @@ reasons! {
         Panic = "panic",
         /// The hard timeout passed.
         Timeout = "timeout",
-        /// Every caller went away and the cache does not complete in the background.
+        /// The loader said not modified of a value that was invalidated meanwhile.
+        Unconfirmed = "unconfirmed",
+        /// Every caller went away.
         Cancelled = "cancelled",
     }
 }
@@ -159,6 +161,12 @@ reasons! {
         Tainted = "tainted",
         /// The node has not joined yet (P-25).
         NotJoined = "not-joined",
+        /// Memory holds one of a greater version.
+        Older = "older",
+        /// It has more tags and dependencies than an entry can hold.
+        TooManySubjects = "too-many-subjects",
+        /// The call left out memory.
+        SkippedMemory = "skipped-memory",
     }
 }
 

@@ -1,5 +1,6 @@
 //! Coherent typed caches: in a process, across the nodes of a cluster, and beyond.
 
+mod cache;
 mod error;
 mod event;
 mod freshness;
@@ -8,6 +9,12 @@ mod node;
 mod receipt;
 mod session;
 
+#[cfg(feature = "json")]
+pub use cache::Json;
+pub use cache::{
+    Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Key, Load, Loaded, Lookup,
+    Overdue, Pending, Probe, Raw, Read, ReadOrFind, ReadOrLoad, Served, Skip, Value,
+};
 pub use error::{Error, ErrorKind};
 pub use event::{
     BypassReason, CacheEvent, Event, Events, FillRefusal, LoadFailure, LoadTrigger, StaleReason,

@@ -73,7 +73,7 @@ fn suspects(digest: &Digest) -> SuspectFilter {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// P-2.
     #[test]

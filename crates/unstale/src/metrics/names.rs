@@ -32,6 +32,9 @@ pub const CACHE_MISSES: Metric = counter("unstale_cache_misses_total", "Reads th
 /// Reads answered by a cached nothing.
 pub const CACHE_NEGATIVE_HITS: Metric =
     counter("unstale_cache_negative_hits_total", "Reads answered by a cached nothing.");
+/// Reads that joined the load of another caller.
+pub const CACHE_JOINED: Metric =
+    counter("unstale_cache_joined_total", "Reads that joined the load of another caller.");
 /// Answers that were stale and said so, by reason.
 pub const CACHE_STALE: Metric =
     counter("unstale_cache_stale_total", "Answers that were stale and said so, by reason.");

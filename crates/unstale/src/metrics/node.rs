@@ -19,6 +19,7 @@ pub(crate) struct CacheMetrics {
     pub(crate) hits: StripedCounter,
     pub(crate) misses: StripedCounter,
     pub(crate) negative_hits: StripedCounter,
+    pub(crate) joined: Counter,
     pub(crate) stale: CounterBy<StaleReason>,
     pub(crate) bypasses: CounterBy<BypassReason>,
     pub(crate) loads: CounterBy<LoadTrigger>,
@@ -35,6 +36,7 @@ impl CacheMetrics {
         metrics.push_count(names::CACHE_HITS, label(), self.hits.total());
         metrics.push_count(names::CACHE_MISSES, label(), self.misses.total());
         metrics.push_count(names::CACHE_NEGATIVE_HITS, label(), self.negative_hits.total());
+        metrics.push_count(names::CACHE_JOINED, label(), self.joined.total());
         metrics.push_reasons(names::CACHE_STALE, &label(), names::REASON, &self.stale);
         metrics.push_reasons(names::CACHE_BYPASSES, &label(), names::REASON, &self.bypasses);
         metrics.push_reasons(names::CACHE_LOADS, &label(), names::REASON, &self.loads);
@@ -46,8 +48,8 @@ impl CacheMetrics {
     }
 }
 
-/// What a cache tells when its metrics are collected: entries and weight.
-type Size = Box<dyn Fn() -> (u64, u64) + Send + Sync>;
+/// What a cache tells when its metrics are collected: entries and weight, or nothing once its last handle is gone.
+type Size = Box<dyn Fn() -> Option<(u64, u64)> + Send + Sync>;
 
 struct Registered {
     cache: Name,
@@ -84,16 +86,25 @@ pub(crate) struct NodeMetrics {
 }
 
 impl NodeMetrics {
-    /// Counts for a new cache; `size` tells its entries and weight and is called when metrics are collected.
+    /// Counts for a cache; `size` tells its entries and weight and is called when metrics are collected. A cache that is built
+    /// again after its last handle went away counts on. Nothing if a cache of this name is in use.
     pub(crate) fn cache(
         &self,
         cache: Name,
-        size: impl Fn() -> (u64, u64) + Send + Sync + 'static,
-    ) -> Arc<CacheMetrics> {
+        size: impl Fn() -> Option<(u64, u64)> + Send + Sync + 'static,
+    ) -> Option<Arc<CacheMetrics>> {
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let size: Size = Box::new(size);
+        if let Some(before) = caches.iter_mut().find(|registered| registered.cache == cache) {
+            if (before.size)().is_some() {
+                return None;
+            }
+            before.size = size;
+            return Some(Arc::clone(&before.metrics));
+        }
         let metrics = Arc::new(CacheMetrics::default());
-        let registered = Registered { cache, metrics: Arc::clone(&metrics), size: Box::new(size) };
-        self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(registered);
-        metrics
+        caches.push(Registered { cache, metrics: Arc::clone(&metrics), size });
+        Some(metrics)
     }
 
     /// Counts what a backplane noted; its words are constants, so the map stays small.
@@ -104,7 +115,7 @@ impl NodeMetrics {
     pub(crate) fn collect(&self, metrics: &mut Metrics) {
         for registered in &*self.caches.lock().unwrap_or_else(PoisonError::into_inner) {
             registered.metrics.collect(&registered.cache, metrics);
-            let (entries, weight) = (registered.size)();
+            let (entries, weight) = (registered.size)().unwrap_or_default();
             let label = || vec![(names::CACHE, registered.cache.as_str().to_owned())];
             metrics.push_count(names::CACHE_ENTRIES, label(), entries);
             metrics.push_count(names::CACHE_WEIGHT, label(), weight);

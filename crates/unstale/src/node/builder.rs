@@ -118,15 +118,20 @@ impl NodeBuilder {
         self
     }
 
-    /// Checks the configuration and starts the node's driver on the current tokio runtime. Returns without waiting for
-    /// peers: see [`Node::joined`].
+    /// Checks the configuration and starts the node's driver on the current tokio runtime. A node that is alone is ready
+    /// when this returns; others are not waited for: see [`Node::joined`].
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a bad name, a peer listed twice, or outside of a tokio runtime; it names all that is
     /// wrong, not only the first.
-    #[expect(clippy::unused_async, reason = "starting may need to wait once there are registers of members")]
     pub async fn start(self) -> Result<Node, Error> {
-        start::start(self.plan()?)
+        let plan = self.plan()?;
+        let is_alone = matches!(plan.membership, unstale_core::Membership::Alone);
+        let node = start::start(plan)?;
+        if is_alone {
+            node.joined().await?;
+        }
+        Ok(node)
     }
 
     fn plan(self) -> Result<Plan, Error> {

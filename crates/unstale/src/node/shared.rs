@@ -135,6 +135,13 @@ impl Shared {
         Receipt::new(session, announced, present)
     }
 
+    /// The receipt of a batch without acts: it names the last write before it.
+    pub(crate) fn receipt_of_nothing(&self) -> Receipt {
+        let (stream, last) = self.domain.with_log(|log| (log.stream(), log.last()));
+        let announced = self.words.announces(stream.incarnation, self.now());
+        Receipt::new(SessionToken::new(stream, last), announced, false)
+    }
+
     /// A fresh stamp, newer than all that this node has seen, for what has to happen before an act's number is drawn.
     pub(crate) fn stamp(&self) -> Stamp {
         let wall_ms = self.clock.wall_ms();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument;
-use unstale_core::{ActLog, Config, Machine, ProcessId, Seq, Size, Stream};
+use unstale_core::{ActLog, Config, Machine, ProcessId, Seq, Size, State, Status, Stream};
 use unstale_l1::{Domain, DomainConfig, Fills};
 
 use super::builder::Plan;
@@ -35,6 +35,8 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
     let span = tracing::info_span!("node", name = %plan.name, %stream);
     let config = config(&plan);
     let machine = Machine::new(config, stream, plan.seed.choices(), now);
+    // Whatever the machine made of its configuration counts once the driver has carried it out.
+    let status = Status { state: State::Joining, ..machine.status(now) };
     let domain_config =
         DomainConfig { seed: plan.seed.of_tests(), fills: Fills::Refused, ..DomainConfig::default() };
     let shared = Arc::new(Shared {
@@ -46,7 +48,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         exchanges: Exchanges::new(),
         wake: Arc::new(Notify::new()),
         confirmed: watch::Sender::new((stream, Seq::ZERO)),
-        status: watch::Sender::new(Arc::new(machine.status(now))),
+        status: watch::Sender::new(Arc::new(status)),
         clock: plan.clock,
         epoch: now,
         store: plan.store,

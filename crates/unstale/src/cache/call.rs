@@ -1,0 +1,99 @@
+//! One call: what it wants loaded, and how.
+
+use bytes::Bytes;
+use unstale_core::Instant;
+use unstale_l1::Found;
+
+use super::loader::Loader;
+use super::policy::Policy;
+use super::value::{Read, Served, Stored, Value};
+use super::{Cache, Key};
+use crate::{Error, ErrorKind, Freshness, SessionToken};
+
+/// A call that was not answered by a plain hit, with all that it owns.
+pub(crate) struct Call<K: Key, V: Send + Sync + 'static> {
+    pub(crate) cache: Cache<K, V>,
+    pub(crate) key: K,
+    pub(crate) loaders: Loaders<V>,
+    pub(crate) policy: Policy,
+    pub(crate) tags: Vec<Bytes>,
+    pub(crate) demand: Demand,
+}
+
+/// The loader, and a second one if the caller lent it for the case that what the first one brings is refused.
+pub(crate) struct Loaders<V> {
+    pub(crate) first: Option<Loader<V>>,
+    pub(crate) spare: Option<Loader<V>>,
+}
+
+impl<V> Default for Loaders<V> {
+    fn default() -> Self {
+        Self { first: None, spare: None }
+    }
+}
+
+impl<V> Loaders<V> {
+    pub(crate) const fn are_used_up(&self) -> bool {
+        self.first.is_none() && self.spare.is_none()
+    }
+
+    /// The next one that was not used yet.
+    pub(crate) fn next(&mut self) -> Option<Loader<V>> {
+        self.first.take().or_else(|| self.spare.take())
+    }
+}
+
+/// How fresh the answer has to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demand {
+    pub(crate) freshness: Option<Freshness>,
+    pub(crate) at: Option<Instant>,
+    pub(crate) session: Option<SessionToken>,
+}
+
+impl Demand {
+    pub(crate) const NONE: Self = Self { freshness: None, at: None, session: None };
+}
+
+/// What a call is answered with, whatever form it asked for.
+pub struct Answer<V> {
+    /// `None` is the news that there is no value.
+    pub(crate) value: Option<Value<V>>,
+    pub(crate) served: Served,
+    pub(crate) proof: ReadProof,
+}
+
+/// What is known of an answer's freshness.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ReadProof {
+    pub(crate) proven: bool,
+    pub(crate) age: Option<std::time::Duration>,
+}
+
+impl<V> Answer<V> {
+    pub(crate) fn new(found: Found<Stored<V>>, served: Served) -> Self {
+        Self { value: found.value().map(Value::new), served, proof: ReadProof::default() }
+    }
+
+    pub(crate) const fn of_value(value: Value<V>, served: Served) -> Self {
+        Self { value: Some(value), served, proof: ReadProof { proven: false, age: None } }
+    }
+
+    pub(crate) fn into_value(self) -> Result<Value<V>, Error> {
+        self.value.ok_or_else(nothing)
+    }
+
+    pub(crate) fn into_read(self) -> Result<Read<Value<V>>, Error> {
+        let Self { value, served, proof } = self;
+        let value = value.ok_or_else(nothing)?;
+        Ok(Read { value, served, proof_age: proof.age, proven: proof.proven })
+    }
+
+    pub(crate) fn into_read_of_option(self) -> Read<Option<Value<V>>> {
+        Read { value: self.value, served: self.served, proof_age: self.proof.age, proven: self.proof.proven }
+    }
+}
+
+fn nothing() -> Error {
+    Error::new(ErrorKind::Nothing, "load", "there is no value for the key")
+}

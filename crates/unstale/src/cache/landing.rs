@@ -1,0 +1,98 @@
+//! Landing: one step without an await, from what a load brought to the answer of all who share it.
+
+use unstale_l1::{Found, Landed, Refusal};
+use unstale_port::Lease;
+
+use super::running::Led;
+use super::second_level::Stock;
+use super::terms::Goods;
+use super::value::Stored;
+use super::{Cache, Key};
+use crate::event::{CacheEvent, FillRefusal};
+
+/// What landed, and what the store is to be told.
+pub(crate) struct Landing<K, V> {
+    pub(crate) found: Found<Stored<V>>,
+    pub(crate) ending: Ending,
+    /// Whether its load from the authority began with this flight, and it was made of nothing older.
+    pub(crate) is_own: bool,
+    pub(crate) fill: Option<Fill<K, V>>,
+}
+
+/// A value for the store.
+pub(crate) struct Fill<K, V> {
+    key: K,
+    found: Found<Stored<V>>,
+    stock: Stock,
+    lease: Lease,
+}
+
+/// How a load ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With a value that nothing made old, as far as is known.
+    Current,
+    /// An invalidation overtook it: it answers whoever asked before.
+    Overtaken,
+    /// With a value made from something stale.
+    Tainted,
+    /// The loader failed, and the store had a stale value.
+    StaleStock,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
+    /// Stores what was loaded, if no invalidation overtook it, and answers all who wait.
+    pub(crate) fn land(&self, lead: Led<K, V>, goods: Goods<V>) -> Landing<K, V> {
+        let Goods { entry, kept_nowhere, fill } = goods;
+        let (began, key) = (lead.began(), lead.key().clone());
+        self.end_pause(&key);
+        let entry = if kept_nowhere.is_some() { entry.unstored() } else { entry };
+        let landed = lead.land(entry);
+        let is_newer = matches!(landed, Landed::Newer(_));
+        let refusal = match &landed {
+            Landed::Stored(_) | Landed::Newer(_) => None,
+            Landed::Refused(_, refusal) => Some(*refusal),
+        };
+        if let Some(refusal) = kept_nowhere.or_else(|| refusal.and_then(in_events)) {
+            self.inner.metrics.fills_refused.increment(refusal);
+            self.report(CacheEvent::FillRefused(refusal));
+        }
+        let found = landed.into_found();
+        let ending = match refusal {
+            _ if found.is_marked_stale() => Ending::Tainted,
+            Some(Refusal::Moved) => Ending::Overtaken,
+            _ => Ending::Current,
+        };
+        let is_own = !is_newer && found.began() == began;
+        // What memory refused is not for the store either, unless only memory was to be left out.
+        let is_current = !is_newer && matches!(refusal, None | Some(Refusal::Unstored));
+        let fill = fill.filter(|_| is_current).map(|(stock, lease)| Fill {
+            key,
+            found: found.clone(),
+            stock,
+            lease,
+        });
+        Landing { found, ending, is_own, fill }
+    }
+
+    /// Fills the store.
+    pub(crate) async fn fill(self, fill: Fill<K, V>) {
+        let Fill { key, found, stock, lease } = fill;
+        if let Some(level) = &self.inner.level {
+            let value = found.value();
+            level.fill(&key.encode(), value.as_ref().map(|handle| handle.value()), stock, lease).await;
+        }
+    }
+}
+
+fn in_events(refusal: Refusal) -> Option<FillRefusal> {
+    match refusal {
+        Refusal::Moved => Some(FillRefusal::Overtaken),
+        Refusal::Older => Some(FillRefusal::Older),
+        Refusal::Tainted => Some(FillRefusal::Tainted),
+        Refusal::TooManySubjects => Some(FillRefusal::TooManySubjects),
+        Refusal::FillsRefused => Some(FillRefusal::NotJoined),
+        // The reason is the caller's, and counted as such.
+        Refusal::Unstored => None,
+    }
+}

@@ -1,0 +1,202 @@
+//! Typed caches: reads, loads, writes.
+//!
+//! # One load per key
+//! Callers that miss a key at once share one load (a *flight*). A caller that comes after an invalidation of the key never
+//! joins a flight that began before it, and is never given what that flight brought: it starts a flight of its own. So a
+//! caller waits for at most two loads, whatever the rate of invalidations, and nothing old is ever stored.
+//!
+//! # Who runs a load
+//! The first caller polls the load itself: nothing is spawned. If that caller goes away (its future is dropped) while others
+//! wait, the load moves to a task of the node and goes on; if nobody waits, it is dropped. After a soft or hard timeout it
+//! goes on in the background too, as [`Overdue`] says. Wherever it runs, it is fenced: if an invalidation overtook it, its
+//! value answers those who asked before and is not stored.
+//!
+//! # When a load fails
+//! A panic or an error of a loader reaches the callers of that flight as an [`crate::Error`], unless fail-safe has a stale
+//! value that nothing removed. The process and other flights are not touched.
+
+mod acts;
+mod builder;
+mod call;
+mod codec;
+mod eager;
+mod fetch;
+mod form;
+mod get_or_load;
+mod landing;
+mod load;
+mod loaded;
+mod loader;
+mod many;
+mod options;
+mod owed;
+mod policy;
+mod product;
+mod read;
+mod running;
+mod second_level;
+mod suspects;
+mod sweeper;
+mod terms;
+mod value;
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, Weak};
+
+use unstale_core::Name;
+use unstale_l1::{Flights, Table};
+
+pub use builder::CacheBuilder;
+#[cfg(feature = "json")]
+pub use codec::Json;
+pub use codec::{Codec, Raw};
+pub use get_or_load::{FindOrLoad, GetOrLoad, Pending, ReadOrFind, ReadOrLoad};
+pub use load::Load;
+pub use loaded::Loaded;
+pub use options::{EntryOptions, FailSafe, Overdue, Skip};
+pub use unstale_l1::{Key, Probe};
+pub use value::{Lookup, Read, Served, Value};
+
+use crate::event::{CacheEvent, Event};
+use crate::metrics::CacheMetrics;
+use crate::node::Shared;
+use crate::{Error, ErrorKind, Node};
+use policy::Policy;
+use second_level::SecondLevel;
+use suspects::SuspectLimiter;
+use value::Stored;
+
+/// A typed cache of a node. Clones are the same cache; each holds the node, so the node lives as long as any of them.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use unstale::{Cache, Node};
+///
+/// let node = Node::builder("shop").start().await?;
+/// let users: Cache<u64, String> = node.cache("users").build()?;
+///
+/// let user = users.get_or_load(&7, async move |_| Ok::<_, std::io::Error>("Ada".to_owned())).await?;
+/// assert_eq!(*user, "Ada");
+/// assert!(users.get(&7).is_some());
+///
+/// let receipt = users.remove(&7).await?;
+/// assert!(receipt.announced());
+/// assert!(users.get(&7).is_none());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Cache<K: Key, V: Send + Sync + 'static> {
+    inner: Arc<Inner<K, V>>,
+}
+
+pub(crate) struct Inner<K: Key, V: Send + Sync + 'static> {
+    table: Table<K, Stored<V>>,
+    flights: Flights<K, Stored<V>, Error>,
+    policy: Policy,
+    level: Option<SecondLevel<V>>,
+    limiter: SuspectLimiter,
+    /// Whether any load ever failed in a way that pauses: until then no landing looks for a pause to end.
+    has_paused: AtomicBool,
+    metrics: Arc<CacheMetrics>,
+    name: Name,
+    node: Node,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
+    pub(crate) fn open(builder: CacheBuilder<K, V>) -> Result<Self, Error> {
+        let config = |fault: String| Error::new(ErrorKind::Config, "build", fault);
+        let name = Name::new(builder.name.clone().into_bytes())
+            .map_err(|error| config(format!("the name {:?} of the cache: {error}", builder.name)))?;
+        let shared = Arc::clone(builder.node.shared());
+        let table = shared
+            .domain
+            .table(name.clone(), builder.table_config())
+            .map_err(|error| Error::new(ErrorKind::CacheTypes, "build", error.to_string()))?;
+        let itself: Arc<OnceLock<Weak<Inner<K, V>>>> = Arc::default();
+        let size = {
+            let itself = Arc::clone(&itself);
+            move || {
+                let inner = itself.get()?.upgrade()?;
+                Some((inner.table.len() as u64, inner.table.weight()))
+            }
+        };
+        let metrics = shared.metrics.cache(name.clone(), size).ok_or_else(|| {
+            let detail =
+                format!("the cache {name} is in use on this node: clone it instead of building it again");
+            Error::new(ErrorKind::CacheTypes, "build", detail)
+        })?;
+        let level = shared.store().zip(builder.codec).map(|(store, codec)| SecondLevel {
+            store: Arc::clone(store),
+            codec,
+            cache: name.clone(),
+            prefix: builder.key_prefix,
+            timeout: builder.store_timeout,
+            owed: owed::Owed::default(),
+            shared: Arc::clone(&shared),
+            metrics: Arc::clone(&metrics),
+        });
+        let flights = Flights::new(&table);
+        let limiter = SuspectLimiter::default();
+        let (policy, node) = (builder.policy, builder.node);
+        let inner = Arc::new(Inner {
+            table,
+            flights,
+            policy,
+            level,
+            limiter,
+            has_paused: AtomicBool::new(false),
+            metrics,
+            name,
+            node,
+        });
+        // Nobody else has this cell; a second writer cannot be.
+        let _ = itself.set(Arc::downgrade(&inner));
+        let cache = Self { inner };
+        cache.begin_sweeping();
+        Ok(cache)
+    }
+
+    /// The name that nodes know it by.
+    pub fn name(&self) -> &str {
+        self.inner.name.as_str()
+    }
+
+    /// How many entries it holds in memory, usable or not.
+    pub fn len(&self) -> usize {
+        self.inner.table.len()
+    }
+
+    /// Whether it holds no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn table(&self) -> &Table<K, Stored<V>> {
+        &self.inner.table
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.inner.node.shared()
+    }
+
+    pub(crate) fn report(&self, what: CacheEvent) {
+        self.shared().events.report(|| Event::Cache { cache: self.inner.name.clone(), what });
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Clone for Cache<K, V> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> fmt::Debug for Cache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("name", &self.inner.name)
+            .field("policy", &self.inner.policy)
+            .finish_non_exhaustive()
+    }
+}

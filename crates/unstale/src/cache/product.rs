@@ -1,0 +1,115 @@
+//! What the load of one key brings: from the store, or from the loader.
+
+use std::sync::Arc;
+
+use unstale_l1::NewEntry;
+
+use super::Key;
+use super::call::Loaders;
+use super::loaded::{Answer, Loaded};
+use super::loader::Loader;
+use super::running::{Led, Running};
+use super::second_level::Stocked;
+use super::terms::{Brought, Goods, Terms};
+use super::value::{Stored, Value};
+use crate::event::LoadFailure;
+use crate::{Error, ErrorKind};
+
+/// The load of one key: what it needs to run, owned.
+pub(crate) struct Job<K: Key, V: Send + Sync + 'static> {
+    pub(crate) terms: Arc<Terms<K, V>>,
+    pub(crate) key: K,
+    pub(crate) loaders: Loaders<V>,
+    /// What may come back as not modified.
+    pub(crate) previous: Option<Value<V>>,
+}
+
+/// What a load brought.
+pub(crate) enum Product<V> {
+    /// Something to land.
+    Goods(Box<Goods<V>>),
+    /// The loader failed, and this is all there is: a stale record of the store.
+    StaleStock(NewEntry<Stored<V>>),
+    /// Nothing.
+    Failed(Error),
+}
+
+impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
+    /// The load, led by `lead`, whose token was taken before anything here is polled.
+    pub(crate) fn run(mut self, lead: Led<K, V>) -> Running<K, V> {
+        let terms = Arc::clone(&self.terms);
+        let loading = async move {
+            let product = self.produce().await;
+            (vec![product], self.loaders)
+        };
+        Running::new(&terms, vec![lead], Box::pin(loading))
+    }
+
+    async fn produce(&mut self) -> Product<V> {
+        let terms = Arc::clone(&self.terms);
+        let stamp = terms.stamp();
+        let read = terms.read_store(std::slice::from_ref(&self.key)).await.pop();
+        let (stocked, lease) = read.expect("one key, one answer");
+        let stale = match stocked {
+            Some(stocked) if terms.is_good_enough(&stocked) => {
+                return Product::Goods(Box::new(terms.goods_of_stock(stocked)));
+            }
+            stale => stale,
+        };
+        let (answer, brought) = match self.load().await {
+            Ok(brought) => brought.split(),
+            Err(error) => return self.without_answer(stale, error),
+        };
+        let confirmed = if matches!(answer, Answer::NotModified) { self.previous.as_ref() } else { None };
+        match terms.goods(&brought, answer, confirmed, stamp.zip(lease)) {
+            Some(goods) => Product::Goods(Box::new(goods)),
+            None => Product::Failed(self.unconfirmed()),
+        }
+    }
+
+    /// Calls the loader; once more, without a previous value and in a fresh scope, if it confirmed one that was invalidated
+    /// meanwhile and the caller lent a second loader.
+    async fn load(&mut self) -> Result<Brought<Answer<V>>, Error> {
+        let first = self.call(self.previous.clone()).await?;
+        if !matches!(first.answer, Answer::NotModified) || self.confirms_previous() {
+            return Ok(first);
+        }
+        self.previous = None;
+        if self.loaders.are_used_up() {
+            return Err(self.unconfirmed());
+        }
+        self.call(None).await
+    }
+
+    async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Answer<V>>, Error> {
+        let loader: Loader<V> = self.loaders.next().ok_or_else(|| {
+            self.terms.failure(ErrorKind::Refused, "the load was refused, and no loader is left")
+        })?;
+        let terms = Arc::clone(&self.terms);
+        let Brought { answer: Loaded(answer), said, scope } = terms.call(previous, loader).await?;
+        Ok(Brought { answer, said, scope })
+    }
+
+    /// Whether the previous value may be stored anew (F-4, "not modified").
+    fn confirms_previous(&self) -> bool {
+        let table = self.terms.cache.table();
+        self.previous.as_ref().is_some_and(|previous| table.may_confirm(&self.key, previous.handle()))
+    }
+
+    fn without_answer(&self, stale: Option<Stocked<V>>, error: Error) -> Product<V> {
+        match stale {
+            // What memory has is at least as new.
+            Some(stocked) if self.terms.policy.fail_safe.is_on() && self.previous.is_none() => {
+                Product::StaleStock(self.terms.stale_entry(stocked))
+            }
+            _ => Product::Failed(error),
+        }
+    }
+
+    fn unconfirmed(&self) -> Error {
+        self.terms.failed(LoadFailure::Unconfirmed);
+        let why =
+            "the loader said not modified, but there is no previous value, or it was invalidated meanwhile";
+        self.terms.failure(ErrorKind::Refused, why)
+    }
+}

@@ -1,0 +1,238 @@
+//! How fresh an answer is: sessions, proofs, young entries, bypasses (P-13 to P-15, P-36).
+
+use std::time::Duration;
+
+use unstale_core::Instant;
+use unstale_l1::{Lookup as Found, Probe, Tick};
+
+use super::call::{Answer, Call, ReadProof};
+use super::fetch::{Fetched, Way};
+use super::terms::StoreUse;
+use super::value::{Lookup, Read, Served, Value};
+use super::{Cache, Key};
+use crate::event::{BypassReason, CacheEvent, LoadTrigger, StaleReason};
+use crate::freshness::{Exchange, Proven, is_young};
+use crate::metrics::{BoundedOutcome, SessionOutcome};
+use crate::{Error, ErrorKind, Freshness, Otherwise};
+
+impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
+    /// The value of `key` if it is fresh in memory: a plain hit and nothing else. Neither waits nor allocates, reads no clock
+    /// and takes no lock but the read lock of one shard.
+    #[inline]
+    pub fn get<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Value<V>> {
+        let handle = self.table().get(key);
+        let metrics = &self.inner.metrics;
+        if handle.is_some() {
+            metrics.hits.increment();
+        } else {
+            metrics.misses.increment();
+        }
+        handle.map(Value::new)
+    }
+
+    /// The value of `key` if it is in memory and proven to reflect all that was announced anywhere up to `within` before
+    /// `at`, the instant at which the request arrived ([`crate::Node::now`]). Costs a few nanoseconds more than
+    /// [`Cache::get`].
+    #[inline]
+    pub fn get_within<Q>(&self, key: &Q, at: Instant, within: Duration) -> Option<Read<Value<V>>>
+    where
+        Q: Probe<K> + ?Sized,
+    {
+        let answer = self.proven_hit(key, at, within)?;
+        let ReadProof { proven, age } = answer.proof;
+        Some(Read { value: answer.value?, served: answer.served, proof_age: age, proven })
+    }
+
+    /// The same, at the present by the kernel's coarse clock: for a single read without a request's instant.
+    #[inline]
+    pub fn get_within_now<Q>(&self, key: &Q, within: Duration) -> Option<Read<Value<V>>>
+    where
+        Q: Probe<K> + ?Sized,
+    {
+        self.get_within(key, self.shared().now(), within)
+    }
+
+    /// What memory has for `key`, also if a plain read would not serve it. Never loads; counts nothing.
+    pub fn lookup<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Lookup<V> {
+        let found = self.table().lookup(key);
+        if matches!(found, Found::Stale(_) | Found::Suspect(..))
+            && let Some(scope) = unstale_l1::Scope::current()
+        {
+            scope.taint();
+        }
+        match found {
+            Found::Hit(handle) => Lookup::Hit(Value::new(handle)),
+            Found::Negative(_) => Lookup::Negative,
+            Found::Stale(handle) => Lookup::Stale(Value::new(handle)),
+            Found::Suspect(handle, _) => Lookup::Suspect(Value::new(handle)),
+            Found::Miss => Lookup::Miss,
+        }
+    }
+
+    /// The values of `keys` that are fresh in memory, in the order of the keys.
+    pub fn get_many<Q: Probe<K>>(&self, keys: &[Q]) -> Vec<Option<Value<V>>> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
+    /// What is fresh in memory, for inspection: keys with their values, or with `None` for a cached nothing. In no order;
+    /// what comes or goes meanwhile may be seen or not. Takes the read lock of one shard at each step.
+    pub fn iter(&self) -> impl Iterator<Item = (K, Option<Value<V>>)> + '_ {
+        self.table().iter().map(|(key, found)| (key, found.value().map(Value::new)))
+    }
+
+    #[inline]
+    pub(crate) fn proven_hit<Q>(&self, key: &Q, at: Instant, within: Duration) -> Option<Answer<V>>
+    where
+        Q: Probe<K> + ?Sized,
+    {
+        // P-14: the instant, then the proof, then the entry.
+        let shared = self.shared();
+        let proof = shared.proof();
+        let handle = self.table().get(key)?;
+        let outcome = if proof.covers(at, within) {
+            BoundedOutcome::Proven
+        } else if is_young(shared.instant_of(handle.began()), at, within) {
+            BoundedOutcome::Young
+        } else {
+            return None;
+        };
+        self.inner.metrics.hits.increment();
+        shared.metrics.bounded_reads.increment(outcome);
+        let mut answer = Answer::of_value(Value::new(handle), Served::Hit);
+        answer.proof = ReadProof { proven: true, age: proof.age(at) };
+        Some(answer)
+    }
+
+    /// The coarse clock in milliseconds, for limits of rates.
+    pub(crate) fn coarse_ms(&self) -> u64 {
+        u64::from(self.table().clock().now().0) * Tick::MILLIS
+    }
+
+    /// At random, at most `most`.
+    pub(crate) fn jitter(&self, most: Duration) -> Duration {
+        if most.is_zero() {
+            return Duration::ZERO;
+        }
+        most.mul_f64(self.shared().random() as f64 / u64::MAX as f64)
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
+    /// The answer of a call that was no plain hit.
+    pub(crate) async fn answer(mut self) -> Result<Answer<V>, Error> {
+        if let Some(token) = self.demand.session {
+            let late = match self.cache.shared().session(&token).await {
+                SessionOutcome::Met | SessionOutcome::Waited => None,
+                SessionOutcome::Late => Some(BypassReason::SessionLate),
+                SessionOutcome::Unknown => Some(BypassReason::SessionUnknown),
+            };
+            if let Some(reason) = late {
+                return self.bypass(reason).await;
+            }
+        }
+        if let Some(freshness) = self.demand.freshness {
+            return self.bounded(freshness).await;
+        }
+        let mut answer = self.usual(StoreUse::Used).await?.answer;
+        if self.demand.session.is_some() || self.demand.at.is_some() {
+            answer.proof.age = self.proof_age();
+        }
+        Ok(answer)
+    }
+
+    async fn usual(&mut self, store: StoreUse) -> Result<Fetched<V>, Error> {
+        self.fetch(Way::Usual(store), LoadTrigger::Miss).await
+    }
+
+    async fn bounded(&mut self, freshness: Freshness) -> Result<Answer<V>, Error> {
+        let shared = std::sync::Arc::clone(self.cache.shared());
+        let at = self.demand.at.unwrap_or_else(|| shared.now());
+        let within = freshness.duration();
+        let mut proof = shared.proof();
+        let mut exchanged = false;
+        if freshness.exchange() == Exchange::Ask
+            && !proof.covers(at, within)
+            && self.is_unproven_hit(at, within)
+        {
+            // P-15: the entry is read after the exchange.
+            proof = shared.exchange().await;
+            exchanged = true;
+        }
+        // What the store has is as good as the proof; without one only the authority will do.
+        let store = if proof.covers(at, within) { StoreUse::Used } else { StoreUse::Bypassed };
+        let Fetched { mut answer, is_new, began } = self.usual(store).await?;
+        let outcome = if answer.served == Served::Stale {
+            None
+        } else if is_new {
+            Some(BoundedOutcome::Loaded)
+        } else if proof.covers(at, within) {
+            Some(if exchanged { BoundedOutcome::Exchanged } else { BoundedOutcome::Proven })
+        } else {
+            is_young(shared.instant_of(began), at, within).then_some(BoundedOutcome::Young)
+        };
+        answer.proof = ReadProof { proven: outcome.is_some(), age: proof.age(at) };
+        if let Some(outcome) = outcome {
+            shared.metrics.bounded_reads.increment(outcome);
+            return Ok(answer);
+        }
+        match freshness.otherwise() {
+            // A loader that was called already and read older values from caches would read them again.
+            Otherwise::Bypass if !self.loaders.are_used_up() => {
+                shared.metrics.bounded_reads.increment(BoundedOutcome::Loaded);
+                self.bypass(BypassReason::NotProven).await
+            }
+            Otherwise::Error => {
+                shared.metrics.bounded_reads.increment(BoundedOutcome::Refused);
+                Err(self.not_proven(within, proof, at))
+            }
+            Otherwise::Bypass | Otherwise::Flag => {
+                shared.metrics.bounded_reads.increment(BoundedOutcome::Flagged);
+                if answer.served != Served::Stale {
+                    self.said_unproven();
+                }
+                Ok(answer)
+            }
+        }
+    }
+
+    /// A load that begins after this call did; those that come together share it.
+    async fn bypass(&mut self, reason: BypassReason) -> Result<Answer<V>, Error> {
+        let mark = self.cache.inner.flights.mark();
+        self.said_bypass(reason);
+        let Fetched { mut answer, is_new, .. } = self.fetch(Way::After(mark), LoadTrigger::Bypass).await?;
+        answer.proof = ReadProof { proven: is_new, age: self.proof_age() };
+        Ok(answer)
+    }
+
+    /// Whether something fresh lies in memory that only a proof is missing for.
+    fn is_unproven_hit(&self, at: Instant, within: Duration) -> bool {
+        match self.cache.table().lookup(&self.key) {
+            Found::Hit(handle) => !is_young(self.cache.shared().instant_of(handle.began()), at, within),
+            Found::Negative(handle) => !is_young(self.cache.shared().instant_of(handle.began()), at, within),
+            Found::Stale(_) | Found::Suspect(..) | Found::Miss => false,
+        }
+    }
+
+    fn proof_age(&self) -> Option<Duration> {
+        let shared = self.cache.shared();
+        let at = self.demand.at.unwrap_or_else(|| shared.now());
+        shared.proof().age(at)
+    }
+
+    fn said_bypass(&self, reason: BypassReason) {
+        self.cache.inner.metrics.bypasses.increment(reason);
+        self.cache.report(CacheEvent::Bypassed(reason));
+    }
+
+    fn said_unproven(&self) {
+        self.said_stale(StaleReason::Unproven);
+    }
+
+    fn not_proven(&self, within: Duration, proof: Proven, at: Instant) -> Error {
+        let age = proof
+            .age(at)
+            .map_or_else(|| "there is no proof".to_owned(), |age| format!("the proof is {age:?} old"));
+        let detail = format!("cache {}: not proven within {within:?}: {age}", self.cache.inner.name);
+        Error::new(ErrorKind::NotProven, "read", detail)
+    }
+}

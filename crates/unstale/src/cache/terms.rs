@@ -1,0 +1,238 @@
+//! On which terms a load runs, and what becomes of its answer: an entry for memory, and stock for the store.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use unstale_core::Stamp;
+use unstale_l1::{NewEntry, Scope, Tick};
+use unstale_port::Lease;
+
+use super::load::{Load, Said};
+use super::loaded::Answer;
+use super::loader::Cause;
+use super::options::{Overdue, Skip};
+use super::policy::{Kind, Policy};
+use super::second_level::{Stock, Stocked};
+use super::value::{Stored, Validators, Value};
+use super::{Cache, Key};
+use crate::event::{CacheEvent, FillRefusal, LoadFailure, LoadTrigger};
+use crate::{Error, ErrorKind};
+
+/// What holds for a load, of one key or of many.
+pub(crate) struct Terms<K: Key, V: Send + Sync + 'static> {
+    pub(crate) cache: Cache<K, V>,
+    pub(crate) policy: Policy,
+    /// The tags that the call put on whatever is loaded.
+    pub(crate) tags: Vec<Bytes>,
+    pub(crate) trigger: LoadTrigger,
+    pub(crate) store: StoreUse,
+}
+
+/// Whether a load may use the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreUse {
+    /// It may answer instead of the loader, and is filled.
+    Used,
+    /// The answer has to come from the authority itself.
+    Bypassed,
+}
+
+/// An entry to land, and what the store is to be told if it was stored.
+pub(crate) struct Goods<V> {
+    pub(crate) entry: NewEntry<Stored<V>>,
+    /// Why it is to be answered only.
+    pub(crate) kept_nowhere: Option<FillRefusal>,
+    pub(crate) fill: Option<(Stock, Lease)>,
+}
+
+/// What a loader brought, with all that was said and read meanwhile.
+pub(crate) struct Brought<A> {
+    pub(crate) answer: A,
+    pub(crate) said: Said,
+    pub(crate) scope: Scope,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
+    /// Calls a loader: in a scope, within the limit of time, its panic contained, counted.
+    pub(crate) async fn call<A, Fut>(
+        &self,
+        previous: Option<Value<V>>,
+        loader: impl FnOnce(Load<V>) -> Fut,
+    ) -> Result<Brought<A>, Error>
+    where
+        Fut: Future<Output = Result<A, Cause>>,
+    {
+        let (shared, metrics) = (self.cache.shared(), &self.cache.inner.metrics);
+        metrics.loads.increment(self.trigger);
+        if self.trigger != LoadTrigger::Suspect {
+            self.cache.inner.limiter.loaded(self.cache.coarse_ms());
+        }
+        let scope = Scope::new(self.cache.table());
+        let (load, notes) = Load::new(previous, scope.clone());
+        let began = shared.now();
+        let loading = scope.clone().hold(loader(load));
+        let answer = match self.policy.hard_timeout.filter(|_| self.policy.overdue == Overdue::IsDropped) {
+            Some(limit) => timeout(limit, loading).await.map_err(|_| limit),
+            None => Ok(loading.await),
+        };
+        metrics.load_seconds.record(shared.now().since(began));
+        Err(match answer {
+            Ok(Ok(answer)) => return Ok(Brought { answer, said: notes.take(), scope }),
+            Ok(Err(Cause::Error(cause))) => {
+                self.failed(LoadFailure::Error);
+                let detail = format!("the loader of cache {} returned an error", self.cache.inner.name);
+                Error::caused(ErrorKind::Load, "load", detail, cause)
+            }
+            Ok(Err(Cause::Panic(message))) => {
+                self.failed(LoadFailure::Panic);
+                self.failure(ErrorKind::LoadPanicked, &format!("the loader panicked: {message}"))
+            }
+            Err(limit) => {
+                self.failed(LoadFailure::Timeout);
+                self.failure(ErrorKind::Timeout, &format!("the loader took longer than {limit:?}"))
+            }
+        })
+    }
+
+    /// What the store has for each key, with the lease to fill it; nothing at all if this load does not use the store.
+    pub(crate) async fn read_store(&self, keys: &[K]) -> Vec<(Option<Stocked<V>>, Option<Lease>)> {
+        let level = self.cache.inner.level.as_ref();
+        let uses_it = self.store == StoreUse::Used && !self.policy.skips.has(Skip::StoreRead);
+        let Some(level) = level.filter(|_| uses_it) else {
+            return keys.iter().map(|_| (None, None)).collect();
+        };
+        let keys: Vec<Bytes> = keys.iter().map(Key::encode).collect();
+        let reads = level.read(&keys).await.into_iter();
+        reads.map(|read| read.map_or((None, None), |read| (read.found, Some(read.lease)))).collect()
+    }
+
+    /// A stamp for filling the store: older than anything that changes while the load runs.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.cache.inner.level.is_some().then(|| self.cache.shared().stamp())
+    }
+
+    /// What becomes of a loader's answer. `confirmed` is what it called not modified.
+    pub(crate) fn goods(
+        &self,
+        brought: &Brought<()>,
+        answer: Answer<V>,
+        confirmed: Option<&Value<V>>,
+        fill: Option<(Stamp, Lease)>,
+    ) -> Option<Goods<V>> {
+        let said = &brought.said;
+        let policy = self.policy.with(&said.options);
+        let validators = said.validators();
+        let tags: Vec<Bytes> = self.tags.iter().chain(&said.options.tags).cloned().collect();
+        let (entry, kind) = match answer {
+            Answer::Value(value) => (NewEntry::value(Stored::new(value, validators.clone())), Kind::Value),
+            Answer::Nothing => (NewEntry::nothing(), Kind::Nothing),
+            Answer::NotModified => {
+                let handle = confirmed?.handle();
+                let again = Stored::again(handle, validators.clone());
+                (NewEntry::value(again).like(handle), Kind::Value)
+            }
+        };
+        let life = policy.memory_life(kind) + self.cache.jitter(policy.jitter);
+        let mut entry = entry
+            .time_to_live(ticks(life))
+            .fail_safe(ticks(keep(life, &policy)))
+            .tags(tags.iter().map(|tag| self.cache.table().tag_subject(tag)))
+            .parts(&brought.scope);
+        if let Some(version) = validators.version {
+            entry = entry.version(version);
+        }
+        let kept_nowhere = if said.no_store { Some(FillRefusal::NoStore) } else { memory_refusal(&policy) };
+        let recorded = brought.scope.recorded();
+        // What was made from other cached values is not put in the store: nobody could void it there when those change.
+        // Of a confirmed value only the places of its tags are known here, and the store needs their bytes.
+        let is_for_store = recorded.subjects().next().is_none()
+            && !recorded.is_tainted()
+            && confirmed.is_none()
+            && !said.no_store
+            && !policy.skips.has(Skip::StoreWrite);
+        let fill = fill.filter(|_| is_for_store).map(|(stamp, lease)| {
+            let fresh_for = policy.store_life(kind);
+            let keep_for = keep(fresh_for, &policy);
+            (Stock { validators, fresh_for, keep_for, tags, stamp: stamp.0 }, lease)
+        });
+        Some(Goods { entry, kept_nowhere, fill })
+    }
+
+    /// What becomes of a fresh record of the store.
+    pub(crate) fn goods_of_stock(&self, stocked: Stocked<V>) -> Goods<V> {
+        let life = self.policy.memory_life(stocked.kind()) + self.cache.jitter(self.policy.jitter);
+        let life = ticks(life.min(stocked.fresh_for));
+        let entry = self.stale_entry(stocked).time_to_live(life);
+        Goods { entry, kept_nowhere: memory_refusal(&self.policy), fill: None }
+    }
+
+    /// What the store had: stale from the start unless it is given a time to live, and kept for fail-safe as long as the store
+    /// keeps it.
+    pub(crate) fn stale_entry(&self, stocked: Stocked<V>) -> NewEntry<Stored<V>> {
+        let table = self.cache.table();
+        let version = stocked.validators.version;
+        let entry = match stocked.value {
+            Some(value) => NewEntry::value(Stored::new(value, stocked.validators)),
+            None => NewEntry::nothing(),
+        };
+        let mut entry = entry.tags(stocked.tags.iter().map(|tag| table.tag_subject(tag))).of_unknown_age();
+        if let Some(version) = version {
+            entry = entry.version(version);
+        }
+        if self.policy.fail_safe.is_on() { entry.fail_safe(ticks(stocked.keep_for)) } else { entry }
+    }
+
+    /// Whether the store's record will do: it is fresh, and, for an eager refresh, fresher than what that is to replace.
+    pub(crate) fn is_good_enough(&self, stocked: &Stocked<V>) -> bool {
+        let least = if self.trigger == LoadTrigger::Eager {
+            let rest = 1.0 - self.policy.eager_refresh.unwrap_or_default();
+            self.policy.store_life(stocked.kind()).mul_f64(rest)
+        } else {
+            Duration::ZERO
+        };
+        stocked.fresh_for > least
+    }
+
+    pub(crate) fn failed(&self, failure: LoadFailure) {
+        self.cache.inner.metrics.load_failures.increment(failure);
+        self.cache.report(CacheEvent::LoadFailed(failure));
+    }
+
+    pub(crate) fn failure(&self, kind: ErrorKind, why: &str) -> Error {
+        Error::new(kind, "load", format!("cache {}: {why}", self.cache.inner.name))
+    }
+}
+
+impl<A> Brought<A> {
+    /// The answer, apart from the rest.
+    pub(crate) fn split(self) -> (A, Brought<()>) {
+        let Self { answer, said, scope } = self;
+        (answer, Brought { answer: (), said, scope })
+    }
+}
+
+impl Said {
+    fn validators(&self) -> Validators {
+        let options = &self.options;
+        Validators {
+            etag: options.etag.clone(),
+            last_modified: options.last_modified,
+            version: options.version,
+        }
+    }
+}
+
+/// How long a value is kept: as long as it is fresh, and then for fail-safe.
+pub(crate) fn keep(fresh_for: Duration, policy: &Policy) -> Duration {
+    fresh_for.saturating_add(policy.fail_safe.duration().unwrap_or_default())
+}
+
+/// Whole ticks, at least one.
+pub(crate) fn ticks(span: Duration) -> Tick {
+    Tick::whole_in(span).max(Tick(1))
+}
+
+fn memory_refusal(policy: &Policy) -> Option<FillRefusal> {
+    policy.skips.has(Skip::MemoryWrite).then_some(FillRefusal::SkippedMemory)
+}
