@@ -137,8 +137,19 @@ impl Reader {
         }
     }
 
-    /// A count of at most `limit`, then as many elements of at least `bytes_min` bytes each. Allocates for no more
-    /// elements than the rest of the message has room for.
+    /// A count of at most `limit` elements that take at least `bytes_min` bytes each: never more than the rest of the
+    /// message has room for.
+    pub(super) fn count(&mut self, what: &'static str, limit: usize, bytes_min: usize) -> Result<usize> {
+        let start = self.at;
+        let count = self.number()?;
+        let limit = limit.min(self.left() / bytes_min) as u64;
+        if count > limit {
+            return Err(decode_error(start, DecodeErrorKind::TooMany { what, count, limit }));
+        }
+        Ok(count as usize)
+    }
+
+    /// A count as [`Reader::count`] reads it, then as many elements.
     pub(super) fn list<T>(
         &mut self,
         what: &'static str,
@@ -146,13 +157,8 @@ impl Reader {
         bytes_min: usize,
         mut read: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let start = self.at;
-        let count = self.number()?;
-        let limit = limit.min(self.left() / bytes_min) as u64;
-        if count > limit {
-            return Err(decode_error(start, DecodeErrorKind::TooMany { what, count, limit }));
-        }
-        let mut list = Vec::with_capacity(count as usize);
+        let count = self.count(what, limit, bytes_min)?;
+        let mut list = Vec::with_capacity(count);
         for _ in 0..count {
             list.push(read(self)?);
         }

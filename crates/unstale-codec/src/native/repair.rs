@@ -53,14 +53,10 @@ pub(super) fn read_digest(r: &mut Reader) -> Result<Digest, DecodeError> {
     let range = r.range()?;
     let mut rows = Vec::new();
     for kind in KINDS {
-        let of_kind = r.list("hashes", FRAME_BYTES_MAX / HASH_BYTES, HASH_BYTES, |r| {
-            Ok(DigestRow { kind, hash: r.word()? })
-        })?;
-        // A digest of one kind, the usual one, is not copied.
-        if rows.is_empty() {
-            rows = of_kind;
-        } else {
-            rows.extend(of_kind);
+        let count = r.count("hashes", FRAME_BYTES_MAX / HASH_BYTES, HASH_BYTES)?;
+        rows.reserve_exact(count);
+        for _ in 0..count {
+            rows.push(DigestRow { kind, hash: r.word()? });
         }
     }
     Ok(Digest { stream, range, rows })
