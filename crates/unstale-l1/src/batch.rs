@@ -118,7 +118,8 @@ pub(crate) struct Plan {
     caches: Vec<(Arc<dyn AnyTable>, Reach)>,
     node_tags: Vec<(Bytes, Reach)>,
     everything: Vec<Reach>,
-    chunks: Vec<(SubjectRef, Box<dyn Chunk>)>,
+    /// Each with the address of its table, which it keeps in place.
+    chunks: Vec<(usize, Box<dyn Chunk>)>,
 }
 
 impl Plan {
@@ -131,8 +132,8 @@ impl Plan {
             match &act.subject {
                 Subject::Key { cache, key } => {
                     if let Some(table) = registry.get(cache) {
-                        let whole = table.whole();
-                        let chunk = plan.chunk(whole, || table.chunk());
+                        let address = Arc::as_ptr(&table).addr();
+                        let chunk = plan.chunk(address, || table.chunk());
                         undecodable += usize::from(!chunk.add(key, reach));
                     }
                 }
@@ -159,22 +160,23 @@ impl Plan {
         self.caches.push((table, reach));
     }
 
-    /// The chunk of acts on the keys of the table whose place is `whole`.
-    pub(crate) fn chunk(
-        &mut self,
-        whole: SubjectRef,
-        new: impl FnOnce() -> Box<dyn Chunk>,
-    ) -> &mut dyn Chunk {
-        let index = self.chunks.iter().position(|(of, _)| *of == whole).unwrap_or_else(|| {
-            self.chunks.push((whole, new()));
+    /// The chunk of acts on the keys of the table at an address.
+    fn chunk(&mut self, address: usize, new: impl FnOnce() -> Box<dyn Chunk>) -> &mut dyn Chunk {
+        let index = self.chunks.iter().position(|(of, _)| *of == address).unwrap_or_else(|| {
+            self.chunks.push((address, new()));
             self.chunks.len() - 1
         });
         &mut *self.chunks[index].1
     }
 
-    /// The same, with its types.
-    pub(crate) fn typed_chunk<C: Chunk>(&mut self, whole: SubjectRef, new: impl Fn() -> C) -> Option<&mut C> {
-        let chunk: &mut dyn Any = self.chunk(whole, || Box::new(new()));
+    /// The chunk of acts on the keys of a table, with its types.
+    pub(crate) fn typed_chunk<T, C: Chunk>(
+        &mut self,
+        table: &Arc<T>,
+        new: impl Fn(Arc<T>) -> C,
+    ) -> Option<&mut C> {
+        let address = Arc::as_ptr(table).addr();
+        let chunk: &mut dyn Any = self.chunk(address, || Box::new(new(Arc::clone(table))));
         chunk.downcast_mut()
     }
 

@@ -22,22 +22,28 @@ pub(crate) enum Reach {
     Gone,
 }
 
-/// How many fences a row has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Rows {
-    /// 2^16: 2 MiB in all.
-    #[default]
-    Large,
-    /// 2^14: 512 KiB in all, for nodes with few keys under change.
-    Small,
+/// How many fences each of the four rows has. Fewer cost hits where many subjects are under change, never more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    bits: u32,
 }
 
 impl Rows {
-    const fn bits(self) -> u32 {
-        match self {
-            Self::Large => 16,
-            Self::Small => 14,
-        }
+    /// 2^16: 2 MiB in all.
+    pub const LARGE: Self = Self { bits: 16 };
+
+    /// 2^14: 512 KiB in all, for nodes with few keys under change.
+    pub const SMALL: Self = Self { bits: 14 };
+
+    /// 2^`bits`, at most 2^16. One fence for everything (0 bits) is right, too, and useful to provoke what sharing does.
+    pub const fn of_bits(bits: u32) -> Self {
+        Self { bits: if bits > Self::LARGE.bits { Self::LARGE.bits } else { bits } }
+    }
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::LARGE
     }
 }
 
@@ -54,7 +60,7 @@ pub(crate) struct Fences {
 
 impl Fences {
     pub(crate) fn new(rows: Rows, secret: u64, mechanisms: Mechanisms) -> Self {
-        Self { stale: Pair::new(rows.bits()), gone: Pair::new(rows.bits()), secret, mechanisms }
+        Self { stale: Pair::new(rows.bits), gone: Pair::new(rows.bits), secret, mechanisms }
     }
 
     /// The place of a key. It comes from the hash that all nodes compute alike, so that a digest names the same fence (P-19).
@@ -157,12 +163,12 @@ impl Pair {
 
     #[inline]
     fn first(&self, subject: SubjectRef) -> &AtomicU64 {
-        &self.rows[0][usize::from(subject.first() >> self.shift)]
+        &self.rows[0][(u32::from(subject.first()) >> self.shift) as usize]
     }
 
     #[inline]
     fn second(&self, subject: SubjectRef) -> &AtomicU64 {
-        &self.rows[1][usize::from(subject.second() >> self.shift)]
+        &self.rows[1][(u32::from(subject.second()) >> self.shift) as usize]
     }
 }
 

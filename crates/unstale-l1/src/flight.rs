@@ -208,8 +208,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Wait<K, V, E> {
     /// Any act after its token came while this caller waited, too; or none touches the value.
     fn is_new(&self, found: &Found<V>) -> bool {
         self.flight.token >= self.begin
-            || self.flights.table().is_unmoved(self.flight.subject, found)
-            || !self.flights.checks_subjects()
+            || (self.flights.is_young_enough(self.flight.subject, found.token().0)
+                && self.flights.are_parts_unmoved(found))
     }
 }
 

@@ -167,8 +167,15 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
         self.len() == 0
     }
 
-    pub(crate) fn checks_subjects(&self) -> bool {
-        self.table().inner.shared.mechanisms.on(Mechanism::JoinChecksSubjects)
+    /// Whether a new caller may have something of this token, as far as the key and the floor say.
+    pub(crate) fn is_young_enough(&self, key: SubjectRef, token: u64) -> bool {
+        let table = self.table();
+        table.is_unmoved_since(key, token) || !table.inner.shared.mechanisms.on(Mechanism::NoOldFlight)
+    }
+
+    pub(crate) fn are_parts_unmoved(&self, found: &Found<V>) -> bool {
+        let table = self.table();
+        !table.parts_moved(found) || !table.inner.shared.mechanisms.on(Mechanism::JoinChecksSubjects)
     }
 
     fn board<Q: Probe<K> + ?Sized>(&self, key: &Q, resident: Resident, after: Mark) -> Joined<K, V, E> {
@@ -201,10 +208,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
     }
 
     fn may_join(&self, flight: &Flight<K, V, E>, after: Mark) -> bool {
-        let table = self.table();
-        flight.number >= after.0
-            && (table.is_unmoved_since(flight.subject, flight.token)
-                || !table.inner.shared.mechanisms.on(Mechanism::NoOldFlight))
+        flight.number >= after.0 && self.is_young_enough(flight.subject, flight.token)
     }
 }
 

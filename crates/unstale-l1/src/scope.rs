@@ -109,7 +109,7 @@ impl Scope {
         }
         if head.is_marked_stale() {
             recorded.tainted = true;
-        } else {
+        } else if head.is_published() {
             recorded.deadline = recorded.deadline.min(head.deadline());
         }
         recorded.began = recorded.began.min(head.began);

@@ -15,8 +15,8 @@ pub(crate) struct Address {
 impl Address {
     pub(crate) fn parse(what: &str, text: &str) -> Result<Self, Error> {
         let wrong = || config(format!("{what} `{text}` is not HOST:PORT"));
-        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let (_, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let host = host_of(text);
         let port = port.parse().map_err(|_| wrong())?;
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '=') {
             return Err(wrong());
@@ -47,6 +47,12 @@ impl Address {
                 host == bound.ip() || (bound.ip().is_unspecified() && is_of_this_host(host))
             })
     }
+}
+
+/// The host of an address, without brackets.
+pub(crate) fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// Parses `[NAME=]HOST:PORT`.

@@ -12,6 +12,7 @@ use crate::handshake::{Identity, Terms};
 use crate::mesh::{Mesh, Setup};
 use crate::secret::{STRONG_BYTES_MIN, Secret};
 use crate::session::FRAME_BYTES_MAX;
+use crate::stream::Transport;
 use crate::target::Dialling;
 
 const CLUSTER_BYTES_MAX: usize = 255;
@@ -20,7 +21,7 @@ const BACKLOG: u32 = 1_024;
 
 /// Builds a [`Mesh`]; made by [`Mesh::builder`].
 ///
-/// Without a secret, only loopback addresses are allowed anywhere. Settings are checked by [`Self::start`].
+/// Without a secret or TLS, only loopback addresses are allowed anywhere. Settings are checked by [`Self::start`].
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
@@ -31,6 +32,7 @@ pub struct Builder {
     discover: Option<String>,
     secret: Option<Secret>,
     beyond: Beyond,
+    transport: Transport,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,7 @@ impl Default for Builder {
             discover: None,
             secret: None,
             beyond: Beyond::Refused,
+            transport: Transport::Tcp,
         }
     }
 }
@@ -114,6 +117,14 @@ impl Builder {
         self
     }
 
+    /// Runs everything inside TLS with certificates on both sides. A secret is optional then, and the listener may be
+    /// reached from other hosts.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
+        self.transport = Transport::Tls(tls);
+        self
+    }
+
     /// Binds the listener and gives the mesh; peers are dialled from its first poll on. Needs a tokio runtime.
     ///
     /// # Errors
@@ -166,8 +177,9 @@ impl Builder {
                 advertised,
                 peers,
             },
-            dialling: if self.secret.is_some() { Dialling::Anywhere } else { Dialling::Loopback },
+            dialling: if self.proves_peers() { Dialling::Anywhere } else { Dialling::Loopback },
             terms: Terms::new(identity()?, &self.cluster, self.secret.unwrap_or_else(Secret::known_to_all)),
+            transport: self.transport,
             discover: discover.map(|name| name.text().to_owned()),
             listener,
         }))
@@ -191,9 +203,13 @@ impl Builder {
         Ok(parsed)
     }
 
+    fn proves_peers(&self) -> bool {
+        self.secret.is_some() || self.transport.authenticates()
+    }
+
     /// Nobody is to be trusted beyond loopback without a proof.
     fn check_dialled<'a>(&self, mut addresses: impl Iterator<Item = &'a Address>) -> Result<(), Error> {
-        if self.secret.is_some() {
+        if self.proves_peers() {
             return Ok(());
         }
         match addresses.find(|address| !address.is_loopback()) {
@@ -206,7 +222,7 @@ impl Builder {
     }
 
     fn check_listened(&self, address: SocketAddr) -> Result<(), Error> {
-        if address.ip().to_canonical().is_loopback() {
+        if address.ip().to_canonical().is_loopback() || self.transport.authenticates() {
             return Ok(());
         }
         let Some(secret) = &self.secret else {

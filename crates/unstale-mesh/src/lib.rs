@@ -30,6 +30,8 @@
 //! # }
 //! ```
 //!
+//! With the feature `tls`, all of this runs inside TLS 1.3 with certificates on both sides, and the secret is optional.
+//!
 //! | limit | value | at the limit |
 //! |---|---|---|
 //! | connections that have not authenticated | 256 | the oldest is closed, counted as `handshake-crowded` |
@@ -53,8 +55,12 @@ mod secret;
 mod session;
 mod stream;
 mod target;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use builder::Builder;
 pub use mesh::Mesh;
 pub use secret::Secret;
 pub use session::FRAME_BYTES_MAX;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

@@ -193,6 +193,11 @@ impl Link {
             self.ages.sent = 0;
             self.ages.stuck = 0;
         }
+        match self.stream.poll_flush(&mut cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(cause)) => return Poll::Ready(Err(self.broken(cause.to_string()))),
+        }
         self.outbox.clear();
         self.outbox.shrink_to(KEPT_BYTES_MAX);
         self.written = 0;

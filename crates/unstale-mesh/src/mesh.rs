@@ -16,6 +16,7 @@ use crate::link::{Fault, Link, Room, Scratch, Stage};
 use crate::notes::Notes;
 use crate::ready::{Ready, Token};
 use crate::session::FRAME_BYTES_MAX;
+use crate::stream::Transport;
 use crate::target::{Dialling, Target};
 
 mod clock;
@@ -24,11 +25,13 @@ mod linking;
 
 /// Links to the peers of a cluster over TCP; see the crate for what it promises.
 ///
-/// It delivers first in, first out. [`Event::Note`] is said for every refused connection and failed dial, with details
-/// once per peer and minute. Dropping it closes everything.
+/// It delivers first in, first out. There is one link to each peer, whoever dialled; `Remote::dialled` is the configured
+/// address also if the peer dialled, once a dial to that address has shown which mesh is there. [`Event::Note`] is said
+/// for every refused connection and failed dial, with details once per peer and minute. Dropping it closes everything.
 pub struct Mesh {
     properties: Properties,
     terms: Terms,
+    transport: Transport,
     dialling: Dialling,
     /// Gone once the mesh was closed.
     listener: Option<TcpListener>,
@@ -55,6 +58,7 @@ pub struct Mesh {
 pub(crate) struct Setup {
     pub(crate) properties: Properties,
     pub(crate) terms: Terms,
+    pub(crate) transport: Transport,
     pub(crate) dialling: Dialling,
     pub(crate) discover: Option<String>,
     pub(crate) listener: TcpListener,
@@ -83,6 +87,7 @@ impl Mesh {
             dice: setup.terms.identity().as_seed(),
             properties: setup.properties,
             terms: setup.terms,
+            transport: setup.transport,
             dialling: setup.dialling,
             listener: Some(setup.listener),
             listener_waker,

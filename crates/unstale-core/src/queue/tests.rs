@@ -68,7 +68,9 @@ fn frames_of_two_scopes_are_never_merged() {
 
     let mut queue = PeerQueue::with_bound(Size { bytes: MUCH, acts: 2 });
     queue.extend([scoped(1, 1, 1), scoped(2, 2, 2), scoped(3, 3, 1), scoped(4, 4, 2)].map(Arc::new));
-    assert!(taken(queue, MUCH).iter().all(|frame| [Scope(1), Scope(2)].contains(&frame.scope)));
+    let frames = taken(queue, MUCH);
+    let scopes: Vec<_> = frames.iter().map(|frame| frame.scope).collect();
+    assert_eq!((scopes, ranges(&frames)), (vec![Scope(1), Scope(2)], vec![(1, 3), (2, 4)]));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn suspects(digest: &Digest) -> SuspectFilter {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// P-2.
     #[test]

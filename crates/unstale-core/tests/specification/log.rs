@@ -56,7 +56,7 @@ fn run(steps: Vec<Step>, bound: Size) -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// P-2, range-holds-all-keys.
     #[test]

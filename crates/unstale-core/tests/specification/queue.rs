@@ -77,7 +77,7 @@ fn run(steps: Vec<Step>, bound: Size) -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// P-2, P-7, range-holds-all-keys: the truth is kept by scope, so a merge across scopes would show here, too.
     #[test]

@@ -39,7 +39,7 @@ fn missing(ranges: &Ranges, last: u64) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// P-4: below the bound (32 ranges cannot lie apart in 60 numbers) nothing is lost, whatever the order.
     #[test]

@@ -90,9 +90,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let act = self.key_act(&key, Verb::Set);
         let subject = self.inner.key_subject(&key);
         let prepared = self.inner.prepare(&key, Tick::ZERO, entry);
-        if let Some(chunk) =
-            acts.add(act).typed_chunk(self.inner.whole, || KeyChunk::new(Arc::clone(&self.inner)))
-        {
+        if let Some(chunk) = acts.add(act).typed_chunk(&self.inner, KeyChunk::new) {
             chunk.add_set(key, subject, prepared);
         }
     }
@@ -168,7 +166,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let bytes = key.key_bytes();
         let subject = self.inner.shared.fences.key(&self.inner.name, &bytes);
         let plan = acts.add(self.key_act_of(bytes, verb));
-        if let Some(chunk) = plan.typed_chunk(self.inner.whole, || KeyChunk::new(Arc::clone(&self.inner))) {
+        if let Some(chunk) = plan.typed_chunk(&self.inner, KeyChunk::new) {
             chunk.add_key(key.to_key(), subject, Reach::of(verb));
         }
     }

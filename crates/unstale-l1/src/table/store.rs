@@ -56,6 +56,8 @@ enum Put {
     Done,
     KeptResident,
     NotOk,
+    /// It lay in the map for a moment.
+    Withdrawn,
 }
 
 /// How the callback under the write lock ended.
@@ -71,14 +73,13 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.inner.store(key, token, began, entry)
     }
 
-    /// Whether nothing that an entry touches moved since its token, its key included: for those who did not find it under its
-    /// key in the map.
-    pub(crate) fn is_unmoved(&self, key: SubjectRef, found: &Found<V>) -> bool {
-        let head = found.head();
-        head.token >= self.inner.floors.any() && !self.inner.moved(key, head)
+    /// Whether a tag or a dependency of an entry moved since its token.
+    pub(crate) fn parts_moved(&self, found: &Found<V>) -> bool {
+        let shared = &self.inner.shared;
+        found.head().subjects_moved(&shared.fences, &shared.applied.0)
     }
 
-    /// Whether a flight of this token can bring something that a new caller may have, as far as the key and the floor say.
+    /// Whether something of this token can be what a new caller may have, as far as the key and the floor say.
     pub(crate) fn is_unmoved_since(&self, key: SubjectRef, token: u64) -> bool {
         token >= self.inner.floors.any() && !self.inner.shared.fences.moved_since(key, token)
     }
@@ -107,8 +108,10 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         if put == Put::Done {
             return Landed::Stored(found);
         }
-        // Whoever waits for it gets it published, with its fences to be judged by.
-        found.head().publish(deadline);
+        // Readers may have found a withdrawn entry in the map and be about to look whether it is published: never.
+        if put != Put::Withdrawn {
+            found.head().publish(deadline);
+        }
         match self.map.get(key).filter(|resident| self.is_fresh(resident.head(), key)) {
             Some(resident) => Landed::Newer(resident.found()),
             None if put == Put::KeptResident => Landed::Refused(found, Refusal::Older),
@@ -181,7 +184,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
                 if let Some((key, slot)) = self.map.remove_if(key, |resident| resident.is(&slot)) {
                     displaced.entries.push((Some(key), slot));
                 }
-                return Put::NotOk;
+                return Put::Withdrawn;
             }
             slot.head().publish(deadline);
             return Put::Done;

@@ -7,9 +7,9 @@ use std::task::Poll;
 use tokio::time::Instant;
 
 use super::Mesh;
+use crate::address::host_of;
 use crate::link::{Link, Stage};
 use crate::ready::Token;
-use crate::stream::Stream;
 use crate::target::Target;
 
 impl Mesh {
@@ -46,7 +46,9 @@ impl Mesh {
                 let mut outbox = Vec::new();
                 let greeted = Box::new(self.terms.greet(&mut outbox));
                 let peer = found.ip().to_string();
-                let link = self.add_link(Stream::Tcp(tcp), Stage::Greeted(greeted), Some(id), label, peer);
+                let dialled = self.census.as_ref().map_or(&label, |census| &census.name);
+                let stream = self.transport.dial(tcp, host_of(dialled));
+                let link = self.add_link(stream, Stage::Greeted(greeted), Some(id), label, peer);
                 if let Some(link) = self.links.get_mut(&link) {
                     link.outbox = outbox;
                 }

@@ -35,7 +35,8 @@ impl Mesh {
                     self.end_link(oldest, Fault::counted("handshake-crowded", why));
                 }
                 let peer = from.ip().to_string();
-                let id = self.add_link(Stream::Tcp(tcp), Stage::Accepted, None, from.to_string(), peer);
+                let stream = self.transport.accept(tcp);
+                let id = self.add_link(stream, Stage::Accepted, None, from.to_string(), peer);
                 self.waiting.insert(id);
                 self.listener_waker.wake_by_ref();
             }
