@@ -29,9 +29,9 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     // Metrics tell how much.
     let metrics = node.metrics();
     let users_only = [(names::CACHE, "users")];
-    assert_eq!(metrics.total(names::CACHE_HITS, &users_only) as u64, 1);
-    assert_eq!(metrics.total(names::CACHE_LOADS, &users_only) as u64, 2);
-    assert_eq!(metrics.total(names::CACHE_LOAD_FAILURES, &users_only) as u64, 1);
+    assert_eq!(metrics.count(names::CACHE_HITS, &users_only), 1);
+    assert_eq!(metrics.count(names::CACHE_LOADS, &users_only), 2);
+    assert_eq!(metrics.count(names::CACHE_LOAD_FAILURES, &users_only), 1);
     assert!(metrics.to_prometheus().contains("unstale_cache_hits_total{cache=\"users\"} 1"));
     Ok(())
 }

@@ -55,7 +55,7 @@ pub type Label = (&'static str, String);
 ///
 /// let node = Node::builder("shop").start().await?;
 /// let metrics = node.metrics();
-/// assert_eq!(metrics.total(names::CACHE_HITS, &[(names::CACHE, "users")]), 0.0);
+/// assert_eq!(metrics.count(names::CACHE_HITS, &[(names::CACHE, "users")]), 0);
 /// println!("{}", metrics.to_prometheus());
 /// # Ok(())
 /// # }
@@ -103,6 +103,11 @@ impl Metrics {
                 Value::Distribution(held) => held.count() as f64,
             })
             .sum()
+    }
+
+    /// The same as a whole number, for counters and histograms.
+    pub fn count(&self, metric: Metric, labels: &[(&str, &str)]) -> u64 {
+        self.total(metric, labels) as u64
     }
 
     /// The distribution of the first sample of `metric` that carries all of `labels`.

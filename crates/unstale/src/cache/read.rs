@@ -89,15 +89,15 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let shared = self.shared();
         let proof = shared.proof();
         let handle = self.table().get(key)?;
-        let outcome = if proof.covers(at, within) {
-            BoundedOutcome::Proven
+        let metrics = &self.inner.metrics;
+        let hits = if proof.covers(at, within) {
+            &metrics.proven_hits
         } else if is_young(shared.instant_of(handle.began()), at, within) {
-            BoundedOutcome::Young
+            &metrics.young_hits
         } else {
             return None;
         };
-        self.inner.metrics.hits.increment();
-        shared.metrics.bounded_reads.increment(outcome);
+        hits.increment();
         let mut answer = Answer::of_value(Value::new(handle), Served::Hit);
         answer.proof = ReadProof { proven: true, age: proof.age(at) };
         Some(answer)

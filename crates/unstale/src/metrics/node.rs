@@ -16,7 +16,10 @@ use crate::event::{
 /// What one cache counts.
 #[derive(Debug, Default)]
 pub(crate) struct CacheMetrics {
+    /// Plain hits; a bounded hit is counted once as well, with its outcome.
     pub(crate) hits: StripedCounter,
+    pub(crate) proven_hits: StripedCounter,
+    pub(crate) young_hits: StripedCounter,
     pub(crate) misses: StripedCounter,
     pub(crate) negative_hits: StripedCounter,
     pub(crate) joined: Counter,
@@ -33,7 +36,8 @@ pub(crate) struct CacheMetrics {
 impl CacheMetrics {
     fn collect(&self, cache: &Name, metrics: &mut Metrics) {
         let label = || vec![(names::CACHE, cache.as_str().to_owned())];
-        metrics.push_count(names::CACHE_HITS, label(), self.hits.total());
+        let bounded_hits = self.proven_hits.total() + self.young_hits.total();
+        metrics.push_count(names::CACHE_HITS, label(), self.hits.total() + bounded_hits);
         metrics.push_count(names::CACHE_MISSES, label(), self.misses.total());
         metrics.push_count(names::CACHE_NEGATIVE_HITS, label(), self.negative_hits.total());
         metrics.push_count(names::CACHE_JOINED, label(), self.joined.total());
@@ -60,6 +64,7 @@ struct Registered {
 /// What a node counts, its caches included.
 #[derive(Default)]
 pub(crate) struct NodeMetrics {
+    /// Those that were no hit; hits count with their cache.
     pub(crate) bounded_reads: CounterBy<BoundedOutcome>,
     pub(crate) session_reads: CounterBy<SessionOutcome>,
     pub(crate) writes: CounterBy<WriteOutcome>,
@@ -112,6 +117,17 @@ impl NodeMetrics {
         *self.notes.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
     }
 
+    /// The bounded reads with this outcome that were hits of some cache.
+    fn bounded_hits(&self, outcome: &str) -> u64 {
+        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let hits = |registered: &Registered| match outcome {
+            proven if proven == BoundedOutcome::Proven.as_str() => registered.metrics.proven_hits.total(),
+            young if young == BoundedOutcome::Young.as_str() => registered.metrics.young_hits.total(),
+            _ => 0,
+        };
+        caches.iter().map(hits).sum()
+    }
+
     pub(crate) fn collect(&self, metrics: &mut Metrics) {
         for registered in &*self.caches.lock().unwrap_or_else(PoisonError::into_inner) {
             registered.metrics.collect(&registered.cache, metrics);
@@ -120,7 +136,10 @@ impl NodeMetrics {
             metrics.push_count(names::CACHE_ENTRIES, label(), entries);
             metrics.push_count(names::CACHE_WEIGHT, label(), weight);
         }
-        metrics.push_reasons(names::BOUNDED_READS, &[], names::OUTCOME, &self.bounded_reads);
+        for (outcome, slow) in self.bounded_reads.iter() {
+            let labels = vec![(names::OUTCOME, outcome.to_owned())];
+            metrics.push_count(names::BOUNDED_READS, labels, slow + self.bounded_hits(outcome));
+        }
         metrics.push_reasons(names::SESSION_READS, &[], names::OUTCOME, &self.session_reads);
         metrics.push_reasons(names::WRITES, &[], names::OUTCOME, &self.writes);
         let counts = [

@@ -51,6 +51,8 @@ pub(super) struct Driver {
     commands: mpsc::Receiver<Command>,
     drain_deadline: Duration,
     leaving: Option<Leaving>,
+    /// However the driver ends, also by a panic or with its runtime: the node is closed then.
+    _closes: CloseOnDrop,
 }
 
 /// The way out, and how long the last messages may take on it.
@@ -73,7 +75,9 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let Transport { backplane, drain_deadline } = transport;
-        Self {
+        let now = shared.now();
+        let mut driver = Self {
+            _closes: CloseOnDrop(Arc::clone(&shared)),
             shared,
             machine,
             stream,
@@ -83,18 +87,19 @@ impl Driver {
             commands,
             drain_deadline,
             leaving: None,
-        }
+        };
+        // So that a node that is alone is ready when it is handed out.
+        driver.carry_out_all(now);
+        driver.publish_status(now);
+        driver
     }
 
-    /// Runs until the node leaves. However it ends, by a panic too, the node then proves nothing, announces nothing and
-    /// caches nothing.
+    /// Runs until the node leaves.
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let _closed = CloseOnDrop(Arc::clone(&shared));
         let mut woken = pin!(Arc::clone(&shared.wake).notified_owned());
         let mut timer = pin!(time::sleep(Duration::ZERO));
         let mut timer_at = Instant::ZERO;
-        self.carry_out_all(shared.now());
         let farewell = loop {
             let now = shared.now();
             let due = self.turn(now);
@@ -126,12 +131,16 @@ impl Driver {
         let own_last = self.drain_acts(now);
         self.transmit(now, own_last);
         if self.status_due <= now {
-            self.shared.status.send_replace(Arc::new(self.machine.status(now)));
-            self.status_due = now.plus(STATUS_PERIOD);
+            self.publish_status(now);
         }
         let next_tick = self.shared.instant_of(tick.plus(Tick(1)));
         let timeout = self.machine.poll_timeout().map_or(next_tick, |(due, _)| due);
         timeout.min(next_tick)
+    }
+
+    fn publish_status(&mut self, now: Instant) {
+        self.shared.status.send_replace(Arc::new(self.machine.status(now)));
+        self.status_due = now.plus(STATUS_PERIOD);
     }
 
     /// Hands what was appended since the last time to the machine. The last number is read in the same step, after every
@@ -238,7 +247,7 @@ impl Driver {
     }
 }
 
-/// Whatever ends the driver, a panic too: nothing is proven, announced or cached from then on (closed, not open).
+/// Nothing is proven, announced or cached once this is dropped: closed, not open.
 struct CloseOnDrop(Arc<Shared>);
 
 impl Drop for CloseOnDrop {

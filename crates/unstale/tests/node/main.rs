@@ -1,0 +1,12 @@
+//! Nodes of one cluster in one process, linked by the memory backplane, on tokio's paused clock.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its stage has failed")]
+
+mod cluster;
+mod frames;
+mod lifecycle;
+mod links;
+mod membership;
+mod proof;
+mod sessions;
+mod writes;
