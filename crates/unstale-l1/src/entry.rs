@@ -333,3 +333,50 @@ impl<V> Clone for Found<V> {
         }
     }
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    // F-3: all of it but the value is on the line of the counts, or the next one.
+    #[test]
+    fn an_entry_has_forty_bytes_of_header_in_front_of_its_value() {
+        assert_eq!(size_of::<Head>(), 40);
+        assert_eq!(std::mem::offset_of!(Entry<[u8; 256]>, value), 40);
+        assert_eq!(size_of::<Entry<[u8; 256]>>(), 296);
+        assert_eq!(size_of::<Slot<[u8; 256]>>(), 16);
+        assert_eq!(size_of::<Handle<[u8; 256]>>(), 8);
+    }
+
+    #[test]
+    fn few_subjects_are_inline_and_tags_are_no_dependencies() {
+        let place =
+            |n: u64| Fences::new(crate::fence::Rows::SMALL, n, crate::mechanism::Mechanisms::default());
+        let refs: Vec<_> = (0..5).map(|n| place(n).of_key_hash(n)).collect();
+        for (count, tags, version) in
+            [(0, 0, None), (3, 2, None), (4, 1, None), (0, 0, Some(9)), (2, 1, Some(9))]
+        {
+            let subjects = Subjects::new(&refs[..count], tags, version);
+            assert_eq!(subjects.all(), &refs[..count]);
+            assert_eq!(subjects.dependencies(), &refs[tags..count]);
+            assert_eq!(subjects.version(), version);
+            let is_boxed = matches!(subjects, Subjects::Many(_));
+            assert_eq!(is_boxed, count > 3 || (count > 0 && version.is_some()));
+        }
+    }
+
+    #[test]
+    fn a_mark_outlives_a_late_publication() {
+        let head = || Head::new(0, Tick(9), Tick(2), Subjects::new(&[], 0, None));
+        let published = head();
+        assert!(!published.is_current(Tick::FIRST));
+        assert!(published.publish(Tick(5)));
+        assert!(published.is_current(Tick(4)));
+        assert!(!published.is_current(Tick(5)));
+        let marked = head();
+        marked.mark_stale();
+        assert!(!marked.publish(Tick(5)));
+        assert!(!marked.is_current(Tick::FIRST));
+        assert!(marked.is_marked_stale());
+    }
+}

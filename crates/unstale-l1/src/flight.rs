@@ -100,7 +100,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
     /// because of a refusal: the caller chooses.
     pub fn land(self, entry: NewEntry<V>) -> Landed<V> {
         let flight = &self.flight;
-        let landed = self.board.table.store(&flight.key, flight.token, flight.began, entry);
+        let landed = self.board.table.store(flight, entry);
         let found = match &landed {
             Landed::Stored(found) | Landed::Newer(found) | Landed::Refused(found, _) => found.clone(),
         };

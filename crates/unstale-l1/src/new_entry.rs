@@ -1,9 +1,8 @@
 //! What is to be put into a table.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::entry::{Entry, Handle, Head, Slot, Subjects};
+use crate::entry::{Entry, Handle, Head, SUBJECTS_MAX, Slot, Subjects};
 use crate::fence::SubjectRef;
 use crate::mechanism::{Mechanism, Mechanisms};
 use crate::scope::{Recorded, Scope};
@@ -23,6 +22,7 @@ pub struct NewEntry<V> {
     age: Age,
     parts: Recorded,
     inherited: Vec<SubjectRef>,
+    began_max: Tick,
     keeping: Keeping,
 }
 
@@ -63,6 +63,7 @@ impl<V> NewEntry<V> {
             age: Age::OfFlight,
             parts,
             inherited: Vec::new(),
+            began_max: Tick::LAST,
             keeping: Keeping::Stored,
         }
     }
@@ -98,13 +99,16 @@ impl<V> NewEntry<V> {
     }
 
     /// The tags, dependencies and version of a value that the authority called not modified, in addition to its own. See
-    /// [`Table::may_confirm`](crate::Table::may_confirm).
+    /// [`Table::may_confirm`](crate::Table::may_confirm). If it has dependencies it is as old as it was: those were not asked.
     pub fn like(mut self, confirmed: &Handle<V>) -> Self {
         let subjects = &confirmed.0.head.subjects;
         let dependencies = subjects.dependencies();
         let tags = subjects.all().len() - dependencies.len();
         self.tags.extend(&subjects.all()[..tags]);
         self.inherited.extend(dependencies);
+        if !dependencies.is_empty() {
+            self.began_max = self.began_max.min(confirmed.began());
+        }
         self.version = self.version.or(subjects.version());
         self
     }
@@ -138,41 +142,44 @@ impl<V> NewEntry<V> {
             now.plus(self.time_to_live).min(self.parts.deadline())
         };
         let began = match self.age {
-            Age::OfFlight => began.min(self.parts.began()),
+            Age::OfFlight => began.min(self.parts.began()).min(self.began_max),
             Age::Unknown => Tick::ZERO,
         };
+        let (refs, tags) = subjects(self.tags, self.inherited, &self.parts);
         Prepared {
             value: self.value,
             weight,
             deadline,
             ends: deadline.max(now.plus(self.fail_safe)),
             began,
-            has_dependencies: !self.inherited.is_empty() || self.parts.subjects().next().is_some(),
-            subjects: subjects(self.tags, self.inherited, &self.parts, self.version),
+            has_dependencies: refs.len() > tags,
+            overflowed: self.parts.overflowed() || refs.len() > SUBJECTS_MAX,
+            subjects: Subjects::new(&refs, tags, self.version),
             keeping: self.keeping,
             tainted,
-            overflowed: self.parts.overflowed(),
         }
     }
 }
 
+/// Tags first, then what is no tag; each once. And how many are tags.
 fn subjects(
     mut tags: Vec<SubjectRef>,
-    inherited: Vec<SubjectRef>,
+    mut dependencies: Vec<SubjectRef>,
     parts: &Recorded,
-    version: Option<u64>,
-) -> Subjects {
+) -> (Vec<SubjectRef>, usize) {
     tags.sort_unstable();
     tags.dedup();
+    dependencies.extend(parts.subjects());
+    dependencies.sort_unstable();
+    dependencies.dedup();
     let count = tags.len();
     let mut all = tags;
-    let dependencies: BTreeSet<SubjectRef> = inherited.into_iter().chain(parts.subjects()).collect();
     for dependency in dependencies {
         if all[..count].binary_search(&dependency).is_err() {
             all.push(dependency);
         }
     }
-    Subjects::new(&all, count, version)
+    (all, count)
 }
 
 /// An entry but for its token.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 
 use foldhash::quality::SeedableRandomState;
 use quick_cache::sync::Cache;
-use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use unstale_core::Name;
 
 use crate::domain::Shared;
@@ -22,46 +21,16 @@ use crate::tick::{Clock, Tick};
 
 mod acts;
 mod chunk;
+mod config;
+mod displaced;
 mod store;
 mod sweep;
 
 pub(crate) use chunk::KeyChunk;
+pub use config::{ENTRY_OVERHEAD_BYTES, TableConfig, Weigher};
+use displaced::{Displaced, Displacement, SlotWeight};
 pub use store::{Landed, Refusal};
 pub use sweep::{Sweep, Swept};
-
-/// Bytes that an entry takes beside its key's and value's own: header, counts, slab and index.
-pub const ENTRY_OVERHEAD_BYTES: u64 = 120;
-
-/// How a table is set up.
-pub struct TableConfig<K, V> {
-    /// The most entries that it holds.
-    pub entries_max: u64,
-    /// The most bytes that it holds, and what a key and its value take (without [`ENTRY_OVERHEAD_BYTES`]; a negative entry
-    /// has no value). At least the share of one entry in `entries_max` is reckoned for each, so that both bounds hold.
-    pub bytes_max: Option<(u64, Weigher<K, V>)>,
-    /// How many locks the table is divided by, a power of two; four for each core if it is not said.
-    pub shards: Option<usize>,
-}
-
-/// What a key and its value take, in bytes. Asked once for each entry, outside of all locks.
-pub type Weigher<K, V> = Arc<dyn Fn(&K, Option<&V>) -> u64 + Send + Sync>;
-
-impl<K, V> Default for TableConfig<K, V> {
-    fn default() -> Self {
-        Self { entries_max: 100_000, bytes_max: None, shards: None }
-    }
-}
-
-impl<K, V> fmt::Debug for TableConfig<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes_max = self.bytes_max.as_ref().map(|(bytes, _)| bytes);
-        f.debug_struct("TableConfig")
-            .field("entries_max", &self.entries_max)
-            .field("bytes_max", &bytes_max)
-            .field("shards", &self.shards)
-            .finish()
-    }
-}
 
 /// The entries of one cache. Clones are the same table.
 pub struct Table<K, V> {
@@ -74,8 +43,7 @@ pub(crate) struct Inner<K, V> {
     pub(crate) shared: Arc<Shared>,
     name: Name,
     whole: SubjectRef,
-    weigher: Option<Weigher<K, V>>,
-    weight_min: u64,
+    config: TableConfig<K, V>,
 }
 
 type Map<K, V> = Cache<K, Slot<V>, SlotWeight, SeedableRandomState, Displacement>;
@@ -106,23 +74,14 @@ enum Verdict {
 
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     pub(crate) fn new(shared: Arc<Shared>, name: Name, config: TableConfig<K, V>) -> Self {
-        let entries = config.entries_max.max(1);
-        let (capacity, weigher) =
-            config.bytes_max.map_or((entries, None), |(bytes, weigher)| (bytes.max(1), Some(weigher)));
-        let mut options = OptionsBuilder::new();
-        options.estimated_items_capacity(entries as usize).weight_capacity(capacity);
-        if let Some(shards) = config.shards {
-            options.shards(shards);
-        }
-        let options = options.build().expect("options of the map are complete");
+        let options = config.options();
         let whole = shared.fences.whole(&name);
         let inner = Inner {
             floors: Floors::default(),
             map: Cache::with_options(options, SlotWeight, shared.hasher.clone(), Displacement),
             name,
             whole,
-            weigher,
-            weight_min: (capacity / entries).max(1),
+            config,
             shared,
         };
         Self { inner: Arc::new(inner) }
@@ -378,45 +337,5 @@ impl<K, V> Clone for Table<K, V> {
 impl<K, V> fmt::Debug for Table<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table").field("name", &self.inner.name).finish_non_exhaustive()
-    }
-}
-
-/// The weight that an entry was given when it was made: the map asks for it under its locks and needs it to be stable.
-#[derive(Clone, Debug)]
-pub(crate) struct SlotWeight;
-
-impl<K, V> Weighter<K, Slot<V>> for SlotWeight {
-    #[inline]
-    fn weight(&self, _key: &K, slot: &Slot<V>) -> u64 {
-        u64::from(slot.weight())
-    }
-}
-
-/// Takes what the map displaces out of its locks: destructors are the user's.
-#[derive(Clone, Debug)]
-pub(crate) struct Displacement;
-
-/// What was displaced, to be dropped outside of all locks.
-pub(crate) struct Displaced<K, V> {
-    entries: Vec<(Option<K>, Slot<V>)>,
-}
-
-impl<K, V> Default for Displaced<K, V> {
-    fn default() -> Self {
-        Self { entries: Vec::new() }
-    }
-}
-
-impl<K, V> Displaced<K, V> {
-    fn add(&mut self, slot: Slot<V>) {
-        self.entries.push((None, slot));
-    }
-}
-
-impl<K, V> Lifecycle<K, Slot<V>> for Displacement {
-    type RequestState = Displaced<K, V>;
-
-    fn on_evict(&self, displaced: &mut Displaced<K, V>, key: K, slot: Slot<V>) {
-        displaced.entries.push((Some(key), slot));
     }
 }

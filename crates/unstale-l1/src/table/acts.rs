@@ -1,5 +1,6 @@
 //! Local acts of one table (F-6): fences, entries and numbers in one critical section.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use unstale_core::{Act, Batch, Subject, Verb};
 use super::{Displaced, Inner, KeyChunk, Table};
 use crate::act::Section;
 use crate::batch::{Acted, Committed, LocalActs};
-use crate::fence::Reach;
+use crate::fence::{Reach, Token};
 use crate::key::{Key, Probe};
 use crate::new_entry::NewEntry;
 use crate::registry::AnyTable;
@@ -26,6 +27,31 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
             wall_ms,
             |number| self.inner.raise_for_set(subject, number),
             |number, displaced| self.inner.set(key, prepared, number, displaced),
+        )
+    }
+
+    /// [`Table::set`], but if there was an act on the key after `since` the value is not put in place: the key is only
+    /// fenced and dropped. With `since` taken before the value was read or written at the authority, of two writers
+    /// without versions the one whose value may be old does not win.
+    pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, wall_ms: u64) -> Acted {
+        let act = self.key_act(key, Verb::Set);
+        let subject = self.inner.key_subject(key);
+        let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+        let is_old = Cell::new(false);
+        self.act(
+            &act,
+            wall_ms,
+            |number| {
+                is_old.set(!self.is_unmoved_since(subject, since.0));
+                self.inner.raise_for_set(subject, number);
+            },
+            |number, displaced| {
+                if is_old.get() {
+                    self.inner.withdraw(key, number, Reach::Gone, displaced)
+                } else {
+                    self.inner.set(key, prepared, number, displaced)
+                }
+            },
         )
     }
 

@@ -98,7 +98,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             // An entry of this very number was set by an earlier act of the same batch.
             Reach::Gone => match self.map.remove_if(key, |resident| resident.head().token <= number) {
                 Some((key, slot)) => {
-                    displaced.entries.push((Some(key), slot));
+                    displaced.add(Some(key), slot);
                     true
                 }
                 None => false,
@@ -106,7 +106,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             Reach::Stale => match self.map.peek(key) {
                 Some(resident) => {
                     self.mark_stale(&resident, number);
-                    displaced.add(resident);
+                    displaced.add(None, resident);
                     true
                 }
                 None => false,
@@ -114,7 +114,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// Puts a value in place of whatever there is, or drops that if no values are stored. Whether there was one.
+    /// Puts a value in place of whatever there is, or drops that if it cannot be stored. Whether there was one.
     pub(super) fn set(
         &self,
         key: &K,
@@ -122,8 +122,8 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         number: u64,
         displaced: &mut Displaced<K, V>,
     ) -> bool {
-        if !self.fills() {
-            displaced.add(prepared.into_slot(number));
+        if self.unfit(&prepared).is_some() {
+            displaced.add(None, prepared.into_slot(number));
             return self.withdraw(key, number, Reach::Gone, displaced);
         }
         let present = self.map.contains_key(key);

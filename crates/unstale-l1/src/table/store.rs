@@ -7,6 +7,7 @@ use quick_cache::sync::{EntryAction, EntryResult};
 use super::{Displaced, Inner, Table};
 use crate::entry::{Found, Head, Slot};
 use crate::fence::SubjectRef;
+use crate::flight::Flight;
 use crate::key::Key;
 use crate::mechanism::Mechanism;
 use crate::new_entry::{Keeping, NewEntry, Prepared};
@@ -68,9 +69,9 @@ enum Occupied<V> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
-    /// Stores what a load brought, if nothing that it touches moved since `token`, which was taken before its first read.
-    pub(crate) fn store(&self, key: &K, token: u64, began: Tick, entry: NewEntry<V>) -> Landed<V> {
-        self.inner.store(key, token, began, entry)
+    /// Stores what a flight brought, if nothing that it touches moved since its token, which is of before its first read.
+    pub(crate) fn store<E>(&self, flight: &Flight<K, V, E>, entry: NewEntry<V>) -> Landed<V> {
+        self.inner.store(flight, entry)
     }
 
     /// Whether a tag or a dependency of an entry moved since its token.
@@ -88,12 +89,13 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
     pub(super) fn prepare(&self, key: &K, began: Tick, entry: NewEntry<V>) -> Prepared<V> {
         let now = self.shared.clock.now();
-        entry.prepare(now, began, self.shared.mechanisms, |value| self.weigh(key, value))
+        entry.prepare(now, began, self.shared.mechanisms, |value| self.config.weight(key, value))
     }
 
-    fn store(&self, key: &K, token: u64, began: Tick, entry: NewEntry<V>) -> Landed<V> {
-        let prepared = self.prepare(key, began, entry);
-        let token = self.token_of(token, &prepared);
+    fn store<E>(&self, flight: &Flight<K, V, E>, entry: NewEntry<V>) -> Landed<V> {
+        let key = &flight.key;
+        let prepared = self.prepare(key, flight.began, entry);
+        let token = self.token_of(flight.token, &prepared);
         let deadline = prepared.deadline;
         let unfit = self.unfit(&prepared);
         let slot = prepared.into_slot(token);
@@ -102,9 +104,9 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             slot.head().publish(deadline);
             return Landed::Refused(found, refusal);
         }
-        let subject = self.key_subject(key);
         let mut displaced = Displaced::default();
-        let put = self.put(key, slot, deadline, &mut displaced, |head| !self.moved_or_sunk(subject, head));
+        let put =
+            self.put(key, slot, deadline, &mut displaced, |head| !self.moved_or_sunk(flight.subject, head));
         if put == Put::Done {
             return Landed::Stored(found);
         }
@@ -156,13 +158,13 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             };
             let guard = match self.map.entry(key, None, occupied) {
                 EntryResult::Retained(Occupied::Swapped(old)) => {
-                    displaced.add(old);
+                    displaced.add(None, old);
                     return Put::Done;
                 }
                 EntryResult::Retained(Occupied::Kept) => return Put::KeptResident,
                 EntryResult::Retained(Occupied::NotOk) => return Put::NotOk,
                 EntryResult::Replaced(guard, old) => {
-                    displaced.add(old);
+                    displaced.add(None, old);
                     guard
                 }
                 EntryResult::Vacant(guard) => guard,
@@ -182,7 +184,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             }
             if checks && !ok(slot.head()) {
                 if let Some((key, slot)) = self.map.remove_if(key, |resident| resident.is(&slot)) {
-                    displaced.entries.push((Some(key), slot));
+                    displaced.add(Some(key), slot);
                 }
                 return Put::Withdrawn;
             }
@@ -204,11 +206,11 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         self.put(key, slot, deadline, displaced, |_| true) == Put::Done
     }
 
-    pub(super) fn fills(&self) -> bool {
+    fn fills(&self) -> bool {
         self.shared.fills.load(Ordering::Acquire)
     }
 
-    fn unfit(&self, prepared: &Prepared<V>) -> Option<Refusal> {
+    pub(super) fn unfit(&self, prepared: &Prepared<V>) -> Option<Refusal> {
         if prepared.tainted {
             Some(Refusal::Tainted)
         } else if prepared.overflowed {
@@ -249,13 +251,5 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         let early = mechanisms.on(Mechanism::TokenBeforeRead)
             && (mechanisms.on(Mechanism::TokenAtStart) || !prepared.has_dependencies);
         if early { token } else { self.shared.token() }
-    }
-
-    fn weigh(&self, key: &K, value: Option<&V>) -> u32 {
-        let bytes = self
-            .weigher
-            .as_ref()
-            .map_or(0, |weigh| weigh(key, value).saturating_add(super::ENTRY_OVERHEAD_BYTES));
-        u32::try_from(bytes.max(self.weight_min)).unwrap_or(u32::MAX)
     }
 }

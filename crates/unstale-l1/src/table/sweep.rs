@@ -59,7 +59,7 @@ impl<K: Key, V: Send + Sync + 'static> Sweep<'_, K, V> {
             if head.is_published() && self.table.judge(head, &key) == Verdict::Dead {
                 // The same entry only: another one may have come meanwhile.
                 if let Some((key, slot)) = self.table.map.remove_if(&key, |resident| resident.is(&slot)) {
-                    displaced.entries.push((Some(key), slot));
+                    displaced.add(Some(key), slot);
                     swept.dropped += 1;
                 }
             }

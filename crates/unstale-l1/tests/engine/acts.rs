@@ -1,7 +1,7 @@
 //! Acts: their numbers, their order, and what a batch does.
 
 use unstale_core::{Act, Batch, Seq, Subject, Verb};
-use unstale_l1::{DomainConfig, Flights, LocalActs, NewEntry, Scope, Table, TableConfig, Tick};
+use unstale_l1::{DomainConfig, Flights, Landed, LocalActs, NewEntry, Scope, Table, TableConfig, Tick};
 
 use crate::hooked::{Hooked, when_hashed};
 use crate::world::{OLD, TAG, World, did, ensure, lead, name, plain, read, shows};
@@ -157,7 +157,25 @@ fn a_removal_between_the_check_and_the_put_is_seen_by_the_check_after_it() {
         // `Inner::put` checks, then the map hashes the key.
         when_hashed(7, 1, move || did(removing.remove(&Hooked(7), 0)));
         let landed = seven.land(plain(OLD));
-        ensure(matches!(landed, unstale_l1::Landed::Refused(..)), format!("{landed:?}"))?;
-        ensure(parts.get(&Hooked(7)).is_none(), "it was removed")
+        ensure(matches!(landed, Landed::Refused(..)), format!("{landed:?}"))?;
+        ensure(parts.get(&Hooked(7)).is_none(), "it was removed")?;
+        // A reader that had found it in the map must not find it published later on.
+        let withdrawn = landed.into_found().value();
+        ensure(withdrawn.is_some_and(|value| value.deadline() == Tick::ZERO), "it was published")
     });
+}
+
+#[test]
+fn a_set_of_what_was_read_before_another_act_only_removes() {
+    let world = World::new(DomainConfig::default());
+    let (first, second) = (world.domain.token(), world.domain.token());
+    // Two writers, and the one that wrote last announces first.
+    let _ = world.users.set_since(&7, plain(2), second, 0);
+    assert_eq!(read(&world.users, 7), Some(2));
+    let late = world.users.set_since(&7, plain(OLD), first, 0);
+    assert!(late.present);
+    assert_eq!(read(&world.users, 7), None);
+    assert_eq!(late.appended.range.last, Seq(2));
+    let _ = world.users.set_since(&7, plain(3), world.domain.token(), 0);
+    assert_eq!(read(&world.users, 7), Some(3));
 }

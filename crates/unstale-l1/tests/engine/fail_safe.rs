@@ -1,6 +1,6 @@
 //! Stale values: what may be served once more, what may be confirmed, what is swept.
 
-use unstale_l1::{DomainConfig, Landed, Lookup, NewEntry, Scope, Tick};
+use unstale_l1::{DomainConfig, Landed, Lookup, NewEntry, Refusal, Scope, Tick};
 
 use crate::world::{OLD, TAG, World, did, ensure, is_stale, lead, plain, read, shows, stored};
 
@@ -142,4 +142,40 @@ fn a_tainted_value_is_not_kept_for_fail_safe_either() {
     let landed = world.lead_user(7).land(world.user(OLD).parts(&scope));
     assert!(matches!(landed, Landed::Refused(..)));
     assert!(matches!(world.users.lookup(&7), Lookup::Miss));
+}
+
+#[test]
+fn a_confirmed_value_keeps_its_subjects_and_the_age_of_its_parts() {
+    let world = World::new(DomainConfig::default());
+    let scope = Scope::new(&world.orders);
+    world.users.depend_on(&7, &scope);
+    let tag = world.orders.tag_subject(TAG);
+    let old = stored(lead(world.order_loads.join(&9)).land(plain(OLD).tags([tag]).version(4).parts(&scope)));
+    let alone = stored(lead(world.order_loads.join(&10)).land(plain(OLD)));
+    world.wait(100);
+    let now = world.domain.clock().now();
+
+    let again = stored(lead(world.order_loads.join(&9)).land(plain(*old).like(&old)));
+    assert_eq!((again.version(), again.began()), (Some(4), old.began()));
+    let alone = stored(lead(world.order_loads.join(&10)).land(plain(*alone).like(&alone)));
+    assert_eq!(alone.began(), now);
+
+    assert_eq!(read(&world.orders, 9), Some(OLD));
+    let _ = world.orders.expire_tag(TAG, 0);
+    assert_eq!(read(&world.orders, 9), None);
+    stored(lead(world.order_loads.join(&9)).land(plain(*old).like(&old)));
+    let _ = world.users.remove(&7, 0);
+    assert_eq!(read(&world.orders, 9), None);
+}
+
+#[test]
+fn what_its_loader_keeps_out_is_answered_only() {
+    let world = World::new(DomainConfig::default());
+    let landed = world.lead_user(7).land(plain(OLD).unstored());
+    assert!(matches!(landed, Landed::Refused(_, Refusal::Unstored)), "{landed:?}");
+    assert!(world.users.is_empty());
+    // A set of that kind fences, and leaves nothing.
+    world.load_user(7, OLD);
+    let _ = world.users.set(&7, plain(2).unstored(), 0);
+    assert!(world.users.is_empty());
 }
