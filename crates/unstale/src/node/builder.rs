@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unstale_core::{Name, Slot};
-use unstale_port::{Backplane, Peer, Peers, Properties, Store};
+use unstale_port::{Backplane, Peer, Peers, Properties, Reach, Store};
 
 use super::clock::{BootClock, Clock};
 use super::nowhere::Nowhere;
@@ -122,8 +122,11 @@ impl NodeBuilder {
     /// when this returns; others are not waited for: see [`Node::joined`].
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a bad name, a peer listed twice, or outside of a tokio runtime; it names all that is
-    /// wrong, not only the first.
+    /// [`ErrorKind::Config`] for a bad name, a peer listed twice, a backplane that cannot carry the protocol, or outside of a
+    /// tokio runtime; it names all that is wrong, not only the first.
+    ///
+    /// # Panics
+    /// On a runtime whose time is not enabled.
     pub async fn start(self) -> Result<Node, Error> {
         let plan = self.plan()?;
         let is_alone = matches!(plan.membership, unstale_core::Membership::Alone);
@@ -149,6 +152,7 @@ impl NodeBuilder {
         let cluster = checked("cluster", &self.cluster, &mut wrong);
         let name = checked("node", &name, &mut wrong);
         let membership = slots(membership, own_address.as_deref(), &mut wrong);
+        wrong.extend(unfit(properties));
         let (Some(cluster), Some(name), true) = (cluster, name, wrong.is_empty()) else {
             return Err(Error::new(ErrorKind::Config, "start", wrong.join("; ")));
         };
@@ -244,6 +248,19 @@ fn random_seed() -> Result<Seed, String> {
     let process = process.iter().fold(0, |word, &byte| word << 8 | u128::from(byte));
     let choices = choices.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
     Ok(Seed::Drawn(process, choices))
+}
+
+/// The smallest frame that a backplane has to carry: what the members of a large cluster say of one another fits into it.
+const FRAME_BYTES_MIN: usize = 64 << 10;
+
+fn unfit(properties: &Properties) -> impl Iterator<Item = String> {
+    // P-28: without a register of streams nobody knows who is a member.
+    let everyone = (properties.reach == Reach::Everyone)
+        .then(|| "the backplane's links reach everyone, and it keeps no register of members".to_owned());
+    let frames = properties.frame_bytes_max;
+    let small = (frames < FRAME_BYTES_MIN)
+        .then(|| format!("the backplane carries frames of {frames} bytes, {FRAME_BYTES_MIN} are needed"));
+    everyone.into_iter().chain(small)
 }
 
 fn default_membership(properties: &Properties) -> Membership {

@@ -14,8 +14,10 @@ use crate::event::Event;
 
 /// Bad frames after which a link is closed.
 const BAD_FRAMES_MAX: u32 = 8;
-/// A link's bad frames are logged once in this time.
+/// Bad frames from one remote are logged once in this time.
 const LOG_PAUSE: Duration = Duration::from_secs(60);
+/// Remotes that are remembered for that; while so many are, others' bad frames are counted and reported only.
+const LOGGED_MAX: usize = 64;
 
 /// The backplane, and its links that are up.
 pub(super) struct Links {
@@ -23,13 +25,14 @@ pub(super) struct Links {
     open: BTreeMap<LinkId, Link>,
     order: Order,
     buffer: BytesMut,
+    /// Whose bad frames were logged, and when.
+    logged: BTreeMap<String, Instant>,
 }
 
 struct Link {
     remote: String,
     room: Room,
     bad_frames: u32,
-    logged: Option<Instant>,
 }
 
 /// Whether a link takes a frame now.
@@ -54,7 +57,7 @@ impl Links {
             Delivery::Fifo => Order::Fifo,
             Delivery::Unordered => Order::Unordered,
         };
-        Self { backplane, open: BTreeMap::new(), order, buffer: BytesMut::new() }
+        Self { backplane, open: BTreeMap::new(), order, buffer: BytesMut::new(), logged: BTreeMap::new() }
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = LinkId> + '_ {
@@ -93,7 +96,7 @@ impl Driver {
     fn link_up(&mut self, now: Instant, id: LinkId, remote: Remote) {
         tracing::debug!(link = id.0, remote = remote.label, "link up");
         let dialled = remote.dialled.map(|address| Bytes::from(address.into_bytes()));
-        let link = Link { remote: remote.label, room: Room::Full, bad_frames: 0, logged: None };
+        let link = Link { remote: remote.label, room: Room::Full, bad_frames: 0 };
         self.links.open.insert(id, link);
         self.shared.metrics.links.set(self.links.open.len() as u64);
         self.input(now, Input::LinkUp { link: id, order: self.links.order, dialled });
@@ -120,14 +123,15 @@ impl Driver {
     /// Counts, reports and logs a frame that is no message; closes a link that keeps sending them.
     fn bad_frame(&mut self, now: Instant, id: LinkId, reason: &str) {
         self.shared.metrics.frames_bad.increment();
+        self.links.logged.retain(|_, logged| now.since(*logged) < LOG_PAUSE);
         let Some(link) = self.links.open.get_mut(&id) else {
             return;
         };
         link.bad_frames += 1;
         let remote = &link.remote;
         self.shared.events.report(|| Event::FrameBad { remote: remote.clone(), reason: reason.to_owned() });
-        if link.logged.is_none_or(|logged| now.since(logged) >= LOG_PAUSE) {
-            link.logged = Some(now);
+        if self.links.logged.len() < LOGGED_MAX && !self.links.logged.contains_key(remote) {
+            self.links.logged.insert(remote.clone(), now);
             tracing::warn!(link = id.0, remote, reason, "bad frame");
         }
         if link.bad_frames == BAD_FRAMES_MAX {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle as Runtime;
@@ -29,6 +30,8 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
     let runtime = Runtime::try_current().map_err(|error| {
         Error::caused(ErrorKind::Config, "start", "a node starts on a tokio runtime", error)
     })?;
+    // Panics here, at the caller's, rather than in the driver.
+    drop(tokio::time::sleep(Duration::ZERO));
     let process = ProcessId(plan.seed.process());
     let stream = Stream::first(process);
     let now = plan.clock.now();

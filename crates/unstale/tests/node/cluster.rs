@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use unstale::metrics::Metric;
 use unstale::{Cache, Load, Node, NodeBuilder, Receipt, State, TokioClock, Value};
+use unstale_port::Backplane;
 use unstale_port::memory::Hub;
 
 /// The rows that are cached, and how often they were read.
@@ -20,6 +21,10 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn write(&self, key: u64, value: u64) {
         self.rows.lock().unwrap().insert(key, value);
+    }
+
+    pub(crate) fn row(&self, key: u64) -> u64 {
+        self.rows.lock().unwrap()[&key]
     }
 
     pub(crate) fn reads(&self) -> u64 {
@@ -89,8 +94,14 @@ impl Cluster {
 
     /// A configured node that is not started yet; each has a seed, and so an identity, of its own.
     pub(crate) fn builder(&self, label: &str) -> NodeBuilder {
+        self.builder_over(self.hub.join(label), label)
+    }
+
+    /// The same over a backplane that decorates the hub's.
+    pub(crate) fn builder_over(&self, backplane: impl Backplane, label: &str) -> NodeBuilder {
         Node::builder("test")
-            .backplane(self.hub.join(label))
+            .name(label)
+            .backplane(backplane)
             .seed(self.seeds.fetch_add(1, Ordering::Relaxed))
             .clock(TokioClock::new())
     }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use unstale::metrics::names;
 use unstale::{BootClock, ErrorKind, Event, Membership, Node, State};
 use unstale_port::Peer;
-use unstale_port::memory::Hub;
+use unstale_port::memory::{Hub, HubOptions};
 
 use crate::cluster::{Cluster, until};
 
@@ -76,17 +76,20 @@ fn a_node_whose_runtime_died_is_closed_and_not_open() {
 
 #[tokio::test(start_paused = true)]
 async fn a_configuration_that_makes_no_sense_is_refused_with_all_its_faults() {
+    let small = HubOptions { frame_bytes_max: 1_024, ..HubOptions::default() };
     let peer = |address: &str| Peer { name: None, address: address.to_owned() };
     let error = Node::builder("")
         .name("x".repeat(256))
-        .backplane(Hub::new().join("a"))
+        .backplane(Hub::with(small).join("a"))
         .membership(Membership::Fixed(vec![peer("a"), peer("b"), peer("b")]))
         .start()
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     let text = error.to_string();
-    for part in ["cluster", "256 bytes", "\"a\" is the node itself", "\"b\" is listed twice"] {
+    let faults =
+        ["cluster", "256 bytes", "\"a\" is the node itself", "\"b\" is listed twice", "frames of 1024 bytes"];
+    for part in faults {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
 }

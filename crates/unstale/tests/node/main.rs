@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its stage has failed")]
 
 mod cluster;
+mod faults;
 mod frames;
 mod lifecycle;
 mod links;
