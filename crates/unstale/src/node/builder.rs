@@ -127,14 +127,9 @@ impl NodeBuilder {
     ///
     /// # Panics
     /// On a runtime whose time is not enabled.
+    #[expect(clippy::unused_async, reason = "with a register of members, starting will wait for it")]
     pub async fn start(self) -> Result<Node, Error> {
-        let plan = self.plan()?;
-        let is_alone = matches!(plan.membership, unstale_core::Membership::Alone);
-        let node = start::start(plan)?;
-        if is_alone {
-            node.joined().await?;
-        }
-        Ok(node)
+        start::start(self.plan()?)
     }
 
     fn plan(self) -> Result<Plan, Error> {
