@@ -26,8 +26,6 @@ pub enum ErrorKind {
     CacheTypes,
     /// The configuration makes no sense.
     Config,
-    /// The backplane failed to start or to close.
-    Backplane,
     /// The store (L2) failed and its policy was to say so.
     Store,
     /// The node was shut down, or its driver died.

@@ -247,7 +247,7 @@ impl Events {
     }
 }
 
-/// The sending half: costs one load while nobody listens.
+/// The sending half: costs a short lock while nobody listens, so it has no place on the path of a hit.
 #[derive(Debug)]
 pub(crate) struct EventSink {
     sender: broadcast::Sender<Event>,

@@ -1,9 +1,11 @@
 //! Carrying out what the machine wants done, in its order.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use unstale_core::{
-    Announce, DistrustCause, Input, Instant, Output, Proof, Range, Seq, State, Stream, Suspects, Via,
+    Act, Announce, DistrustCause, Input, Instant, Output, Proof, Range, Seq, State, Stream, Subject,
+    Suspects, Via,
 };
 use unstale_l1::{Fills, Tick};
 
@@ -21,8 +23,7 @@ impl Driver {
     pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
             Output::Apply { stream, range, acts, batch: _, stamp, via } => {
-                let applied = self.shared.domain.apply(&acts);
-                self.shared.metrics.keys_undecodable.add(applied.undecodable as u64);
+                self.apply(&acts);
                 self.merge_stamp(stamp);
                 self.applied(stream, range, acts.len() as u64, via);
             }
@@ -57,6 +58,20 @@ impl Driver {
             Output::Stamp(stamp) => self.merge_stamp(stamp),
             Output::Event(event) => self.observe(event),
         }
+    }
+
+    /// Applies acts. Decoding keys and dropping values runs code of the user's: if it panics, whole caches stand for their
+    /// keys, which needs neither.
+    fn apply(&self, acts: &[Act]) {
+        let domain = &self.shared.domain;
+        if let Ok(applied) = catch_unwind(AssertUnwindSafe(|| domain.apply(acts))) {
+            self.shared.metrics.keys_undecodable.add(applied.undecodable as u64);
+            return;
+        }
+        tracing::error!(acts = acts.len(), "a key or a value panicked while acts were applied");
+        self.shared.metrics.note("apply-panicked");
+        let whole_caches: Vec<Act> = acts.iter().map(widened).collect();
+        let _ = domain.apply(&whole_caches);
     }
 
     fn applied(&self, stream: Stream, range: Range, acts: u64, via: Via) {
@@ -114,6 +129,14 @@ impl Driver {
             );
         }
     }
+}
+
+fn widened(act: &Act) -> Act {
+    let subject = match &act.subject {
+        Subject::Key { cache, .. } => Subject::Cache { cache: cache.clone() },
+        other @ (Subject::Tag { .. } | Subject::Cache { .. } | Subject::All) => other.clone(),
+    };
+    Act { verb: act.verb, subject }
 }
 
 fn of_engine(suspects: &Suspects) -> unstale_l1::Suspects<'_> {

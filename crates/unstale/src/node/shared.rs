@@ -80,6 +80,9 @@ impl Shared {
     /// Asks all members for one exchange, shared with every read that waits, and returns the proof after it (P-15).
     /// The entry has to be read after this. Cancel-safe.
     pub(crate) async fn exchange(&self) -> Proven {
+        if self.is_closed() {
+            return Proven::NONE;
+        }
         let ticket = self.exchanges.want();
         self.wake.notify_one();
         // Late or not, what is proven by now is in the word.
@@ -89,7 +92,9 @@ impl Shared {
 
     /// Waits until the write that `token` names is applied here (P-36), and counts how that went. Cancel-safe.
     pub(crate) async fn session(&self, token: &SessionToken) -> SessionOutcome {
-        let outcome = self.sessions.reach(token, Self::SESSION_PATIENCE).await;
+        // A closed node will not hear of it any more.
+        let patience = if self.is_closed() { Duration::ZERO } else { Self::SESSION_PATIENCE };
+        let outcome = self.sessions.reach(token, patience).await;
         self.metrics.session_reads.increment(outcome);
         outcome
     }
@@ -161,6 +166,10 @@ impl Shared {
     /// 64 bits that a seeded node repeats and nobody else guesses; not for secrets.
     pub(crate) fn random(&self) -> u64 {
         mix(self.choices.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.status.borrow().state == State::Left
     }
 
     /// Closes the node for good: nothing is proven or announced any more, and nothing cached is fresh.

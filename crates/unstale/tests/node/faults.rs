@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant as TokioInstant, sleep};
 use unstale::metrics::names;
-use unstale::{Instant, Lookup};
+use unstale::{Cache, Instant, Key, Lookup};
 use unstale_port::{Faults, Faulty, Sleep, Timer};
 
 use crate::cluster::{Cluster, Member, until};
@@ -167,4 +168,36 @@ async fn what_a_dead_node_may_have_written_is_revalidated_and_its_successor_is_a
     let receipt = successor.write(1, 12).await;
     assert!(receipt.announced());
     until("the successor is heard", || a.hit(1).is_none() && b.hit(1).is_none()).await;
+}
+
+/// A key whose bytes 13 this process cannot bear.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Unlucky(u8);
+
+impl Key for Unlucky {
+    fn encode(&self) -> Bytes {
+        self.0.encode()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        assert_ne!(bytes, [13], "the unlucky number");
+        u8::decode(bytes).map(Self)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_panics_when_it_is_decoded_costs_its_cache_and_not_the_node() {
+    let (_cluster, [a, b]) = Cluster::start_all(["a", "b"]).await;
+    let on_a: Cache<Unlucky, u64> = a.node.cache("unlucky").build().unwrap();
+    let on_b: Cache<Unlucky, u64> = b.node.cache("unlucky").build().unwrap();
+    let _ = b.rows.set(1, 10).await.unwrap();
+    let _ = on_b.set(Unlucky(7), 70).await.unwrap();
+    let _ = on_b.set(Unlucky(13), 130).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    let _ = on_a.remove(&Unlucky(13)).await.unwrap();
+    until("b applied it", || on_b.get(&Unlucky(13)).is_none()).await;
+    assert!(on_b.get(&Unlucky(7)).is_none(), "the whole cache stands for the key");
+    assert_eq!(b.hit(1), Some(10), "other caches keep what they have");
+    let _ = a.rows.remove(&1).await.unwrap();
+    until("the node goes on", || b.hit(1).is_none()).await;
 }
