@@ -56,14 +56,12 @@ impl Shared {
         self.clock.now()
     }
 
-    /// The instant at which `tick` began; never later than the moment at which that tick was read from the coarse clock,
-    /// and [`Instant::ZERO`] for the marks below the first tick.
+    /// The instant at which `tick` began; never later than the moment at which that tick was read from the coarse clock, and
+    /// [`Instant::ZERO`] for what is no time: the marks below the first tick, and the last tick, at which a closed node's
+    /// clock stands.
     #[inline]
     pub(crate) const fn instant_of(&self, tick: Tick) -> Instant {
-        match tick.0.checked_sub(Tick::FIRST.0) {
-            Some(steps) => Instant(self.epoch.0 + steps as u64 * Tick::MILLIS * 1_000_000),
-            None => Instant::ZERO,
-        }
+        instant_since(self.epoch, tick)
     }
 
     /// The tick that `now` lies in.
@@ -193,6 +191,13 @@ impl Shared {
     }
 }
 
+const fn instant_since(epoch: Instant, tick: Tick) -> Instant {
+    match tick.0.checked_sub(Tick::FIRST.0) {
+        Some(steps) if tick.0 != Tick::LAST.0 => Instant(epoch.0 + steps as u64 * Tick::MILLIS * 1_000_000),
+        Some(_) | None => Instant::ZERO,
+    }
+}
+
 /// The state in one word, for people and for the label of a metric.
 pub(super) const fn state_word(state: State) -> &'static str {
     match state {
@@ -201,5 +206,21 @@ pub(super) const fn state_word(state: State) -> &'static str {
         State::Alone => "alone",
         State::Unjoined => "unjoined",
         State::Left => "left",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_never_taken_for_younger_than_it_is() {
+        // P-13
+        let epoch = Instant(5_000_000_000);
+        assert_eq!(instant_since(epoch, Tick::FIRST), epoch);
+        assert_eq!(instant_since(epoch, Tick(Tick::FIRST.0 + 3)), epoch.plus(Duration::from_millis(48)));
+        for no_time in [Tick::ZERO, Tick(1), Tick::LAST] {
+            assert_eq!(instant_since(epoch, no_time), Instant::ZERO);
+        }
     }
 }
