@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
-use unstale_core::Stamp;
 use unstale_l1::{Joined, Waited};
 use unstale_port::Lease;
 
@@ -316,7 +315,6 @@ impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
 
     async fn produce(self) -> Vec<Product<V>> {
         let Self { terms, keys, loader } = self;
-        let stamp = terms.stamp();
         let reads = terms.read_store(&keys).await;
         let mut products: Vec<Option<Product<V>>> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
@@ -332,7 +330,7 @@ impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
             }
         }
         if !missing.is_empty() {
-            for (index, product) in load(&terms, missing, loader, stamp).await {
+            for (index, product) in load(&terms, missing, loader).await {
                 products[index] = Some(product);
             }
         }
@@ -352,7 +350,6 @@ async fn load<K: Key, V: Send + Sync + 'static>(
     terms: &Terms<K, V>,
     missing: Vec<Missing<K, V>>,
     loader: ManyLoader<K, V>,
-    stamp: Option<Stamp>,
 ) -> Vec<(usize, Product<V>)> {
     let keys: Vec<K> = missing.iter().map(|missing| missing.key.clone()).collect();
     let (pairs, brought) = match terms.call(None, |load| loader(keys, load)).await {
@@ -371,7 +368,7 @@ async fn load<K: Key, V: Send + Sync + 'static>(
     let mut values: HashMap<K, V> = pairs.into_iter().collect();
     let product = |missing: Missing<K, V>| {
         let answer = values.remove(&missing.key).map_or(LoaderAnswer::Nothing, LoaderAnswer::Value);
-        let goods = terms.goods(&brought, answer, None, stamp.zip(missing.lease));
+        let goods = terms.goods(&brought, answer, None, missing.lease);
         (missing.index, Product::Goods(Box::new(goods.expect("nothing was called not modified"))))
     };
     missing.into_iter().map(product).collect()

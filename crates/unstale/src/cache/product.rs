@@ -32,6 +32,15 @@ pub(crate) enum Product<V> {
     StaleStock(NewEntry<Stored<V>>),
     /// Nothing.
     Failed(Error),
+    /// Nothing for this caller, whose loader confirmed what was invalidated; the others load for themselves.
+    Unconfirmed(Error),
+}
+
+/// Why there is no answer.
+enum Failed {
+    Load(Error),
+    /// The loader said not modified of what may not be confirmed.
+    Confirmation,
 }
 
 impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
@@ -47,7 +56,6 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
 
     async fn produce(&mut self) -> Product<V> {
         let terms = Arc::clone(&self.terms);
-        let stamp = terms.stamp();
         let read = terms.read_store(std::slice::from_ref(&self.key)).await.pop();
         let (stocked, lease) = read.expect("one key, one answer");
         let stale = match stocked {
@@ -58,27 +66,28 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
         };
         let (answer, brought) = match self.load().await {
             Ok(brought) => brought.split(),
-            Err(error) => return self.without_answer(stale, error),
+            Err(Failed::Load(error)) => return self.without_answer(stale, error),
+            Err(Failed::Confirmation) => return Product::Unconfirmed(self.unconfirmed()),
         };
         let confirmed = if matches!(answer, Answer::NotModified) { self.previous.as_ref() } else { None };
-        match terms.goods(&brought, answer, confirmed, stamp.zip(lease)) {
+        match terms.goods(&brought, answer, confirmed, lease) {
             Some(goods) => Product::Goods(Box::new(goods)),
-            None => Product::Failed(self.unconfirmed()),
+            None => Product::Unconfirmed(self.unconfirmed()),
         }
     }
 
     /// Calls the loader; once more, without a previous value and in a fresh scope, if it confirmed one that was invalidated
     /// meanwhile and the caller lent a second loader.
-    async fn load(&mut self) -> Result<Brought<Answer<V>>, Error> {
-        let first = self.call(self.previous.clone()).await?;
+    async fn load(&mut self) -> Result<Brought<Answer<V>>, Failed> {
+        let first = self.call(self.previous.clone()).await.map_err(Failed::Load)?;
         if !matches!(first.answer, Answer::NotModified) || self.confirms_previous() {
             return Ok(first);
         }
         self.previous = None;
         if self.loaders.are_used_up() {
-            return Err(self.unconfirmed());
+            return Err(Failed::Confirmation);
         }
-        self.call(None).await
+        self.call(None).await.map_err(Failed::Load)
     }
 
     async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Answer<V>>, Error> {

@@ -118,7 +118,7 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
         product: Product<V>,
         fills: &mut Vec<Fill<K, V>>,
     ) -> Result<Outcome<V>, Error> {
-        if !matches!(product, Product::Goods(_))
+        if matches!(product, Product::StaleStock(_) | Product::Failed(_))
             && let Some(pause) = self.pause
         {
             self.cache.begin_pause(lead.key(), pause);
@@ -137,6 +137,8 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
                 lead.fail(error.clone());
                 Err(error)
             }
+            // Dropped without an outcome: who waits looks again.
+            Product::Unconfirmed(error) => Err(error),
         }
     }
 }

@@ -102,10 +102,11 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
         self.put(key, value, stock, Condition::Lease(lease)).await;
     }
 
-    /// Writes a value that is newer than what is there; if the store does not take it, what is there is voided.
+    /// Writes a value that is newer than what is there; if the store does not take it, what is there is voided. That it takes
+    /// it for older proves nothing: stamps are of the clocks of several nodes.
     pub(crate) async fn set(&self, key: &Bytes, value: &V, stock: Stock) -> Voided {
         let stamp = stock.stamp;
-        if self.put(key, Some(value), stock, Condition::Newer).await.is_some() {
+        if self.put(key, Some(value), stock, Condition::Newer).await == Some(Written::Stored) {
             return Voided::Yes;
         }
         self.void(std::slice::from_ref(key), Void::Expire, stamp).await

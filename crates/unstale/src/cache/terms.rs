@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
-use unstale_core::Stamp;
 use unstale_l1::{NewEntry, Scope, Tick};
 use unstale_port::Lease;
 
@@ -18,6 +17,10 @@ use super::value::{Stored, Validators, Value};
 use super::{Cache, Key};
 use crate::event::{CacheEvent, FillRefusal, LoadFailure, LoadTrigger};
 use crate::{Error, ErrorKind};
+
+/// The stamp of what was loaded, as against what was set: a lease guards it, not its stamp, and whatever is set takes its
+/// place, even by a writer whose clock is behind.
+const LOADED: u64 = 0;
 
 /// What holds for a load, of one key or of many.
 pub(crate) struct Terms<K: Key, V: Send + Sync + 'static> {
@@ -107,18 +110,13 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         reads.map(|read| read.map_or((None, None), |read| (read.found, Some(read.lease)))).collect()
     }
 
-    /// A stamp for filling the store: older than anything that changes while the load runs.
-    pub(crate) fn stamp(&self) -> Option<Stamp> {
-        self.cache.inner.level.is_some().then(|| self.cache.shared().stamp())
-    }
-
     /// What becomes of a loader's answer. `confirmed` is what it called not modified.
     pub(crate) fn goods(
         &self,
         brought: &Brought<()>,
         answer: Answer<V>,
         confirmed: Option<&Value<V>>,
-        fill: Option<(Stamp, Lease)>,
+        lease: Option<Lease>,
     ) -> Option<Goods<V>> {
         let said = &brought.said;
         let policy = self.policy.with(&said.options);
@@ -151,10 +149,10 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
             && confirmed.is_none()
             && !said.no_store
             && !policy.skips.has(Skip::StoreWrite);
-        let fill = fill.filter(|_| is_for_store).map(|(stamp, lease)| {
+        let fill = lease.filter(|_| is_for_store).map(|lease| {
             let fresh_for = policy.store_life(kind);
             let keep_for = keep(fresh_for, &policy);
-            (Stock { validators, fresh_for, keep_for, tags, stamp: stamp.0 }, lease)
+            (Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, lease)
         });
         Some(Goods { entry, kept_nowhere, fill })
     }

@@ -1,0 +1,118 @@
+//! Suspects: what a node holds that may have missed an act.
+
+use unstale::metrics::names;
+use unstale::{Cache, FailSafe, Lookup, Node, Served};
+use unstale_port::memory::Hub;
+
+use crate::world::{Database, HOUR, builder, millis, pass, seconds, total};
+
+/// Three nodes of a fixed list, so that two of them can end the third.
+async fn three() -> (Hub, [Node; 3]) {
+    let hub = Hub::fixed(["a", "b", "c"]);
+    let start = async |name: &str| builder(name).backplane(hub.join(name)).start().await.unwrap();
+    let nodes = [start("a").await, start("b").await, start("c").await];
+    for node in &nodes {
+        node.joined().await.unwrap();
+    }
+    (hub, nodes)
+}
+
+fn cache(node: &Node, fail_safe: FailSafe) -> Cache<u64, String> {
+    node.cache("users").time_to_live(HOUR).fail_safe(fail_safe).build().unwrap()
+}
+
+async fn fill(users: &Cache<u64, String>, keys: u64) {
+    for key in 0..keys {
+        users.get_or_load(&key, Database::default().gives("before".to_owned())).await.unwrap();
+    }
+}
+
+/// Cuts off the third node for so long that the others end it.
+fn cut_off(hub: &Hub) {
+    hub.cut("a", "c");
+    hub.cut("b", "c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_is_no_plain_hit_and_is_loaded_again_on_use() {
+    // P-20, P-32
+    let (hub, [node, _b, _c]) = three().await;
+    let users = cache(&node, FailSafe::off());
+    fill(&users, 1).await;
+    cut_off(&hub);
+    pass(seconds(4)).await;
+    assert!(users.get(&0).is_none());
+    assert!(matches!(users.lookup(&0), Lookup::Suspect(_)));
+    let database = Database::default();
+    let read = users.get_or_load(&0, database.gives("after".to_owned())).at(node.now()).await.unwrap();
+    assert_eq!((read.as_str(), read.served()), ("after", Served::Load));
+    assert!(users.get(&0).is_some());
+    assert_eq!(total(&node, names::CACHE_LOADS, "suspect"), 1);
+    assert_eq!(users.len(), 1, "nothing was dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn revalidation_is_limited_and_what_is_beyond_is_served_as_stale() {
+    // api: the recent rate, at least 64 per second; 15 s for a silent node's suspects
+    let (hub, [node, _b, _c]) = three().await;
+    let users = cache(&node, FailSafe::for_at_most(HOUR));
+    fill(&users, 2_000).await;
+    // The rate at which they were filled fades.
+    pass(seconds(600)).await;
+    cut_off(&hub);
+    pass(millis(3_700)).await;
+    assert!(matches!(users.lookup(&0), Lookup::Suspect(_)));
+    let database = Database::default();
+    let (mut stale, mut loaded) = (0, 0);
+    for key in 0..1_000 {
+        let read = users.get_or_load(&key, database.gives("after".to_owned())).at(node.now()).await.unwrap();
+        if read.served() == Served::Stale {
+            stale += 1;
+        } else {
+            loaded += 1;
+        }
+        pass(millis(1)).await;
+    }
+    assert!((50..=90).contains(&loaded), "{loaded} loads in a second");
+    assert_eq!(stale + loaded, 1_000);
+    assert_eq!(total(&node, names::CACHE_STALE, "suspect"), stale);
+    // After 15 s nothing is served without a load.
+    pass(seconds(16)).await;
+    for key in 1_000..1_200 {
+        let read = users.get_or_load(&key, database.gives("after".to_owned())).at(node.now()).await.unwrap();
+        assert_eq!(read.served(), Served::Load, "key {key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspects_that_turn_out_to_be_right_are_hits_again_without_a_load() {
+    // P-34: the silent node comes back, and its tail is repaired exactly.
+    let (hub, [node, _b, third]) = three().await;
+    let users = cache(&node, FailSafe::off());
+    let users_there: Cache<u64, String> = third.cache("users").build().unwrap();
+    fill(&users, 3).await;
+    cut_off(&hub);
+    let _receipt = users_there.remove(&1).await.unwrap();
+    pass(seconds(5)).await;
+    assert!(users.get(&0).is_none());
+    hub.heal("a", "c");
+    hub.heal("b", "c");
+    pass(seconds(5)).await;
+    assert!(users.get(&0).is_some() && users.get(&2).is_some(), "kept");
+    assert!(users.get(&1).is_none(), "what the silent node removed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_revalidation_is_answered_by_fail_safe() {
+    let (hub, [node, _b, _c]) = three().await;
+    let users = cache(&node, FailSafe::for_at_most(HOUR));
+    fill(&users, 1).await;
+    cut_off(&hub);
+    pass(seconds(4)).await;
+    let database = Database::default();
+    for _ in 0..5 {
+        let read = users.get_or_load(&0, database.fails()).at(node.now()).await.unwrap();
+        assert_eq!((read.as_str(), read.served(), read.proven()), ("before", Served::Stale, false));
+    }
+    assert_eq!(database.reads(), 1, "and the throttle holds");
+}
