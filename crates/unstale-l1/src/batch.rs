@@ -33,6 +33,24 @@ pub struct Committed {
 
 /// Local acts on any tables, gathered to be done as one batch by [`Domain::commit`](crate::Domain::commit). Nothing happens
 /// before, or if it is dropped. Acts on one key take effect in the order in which they were added.
+///
+/// ```
+/// # use unstale_core::{ActLog, Name, ProcessId, Stream};
+/// # use unstale_l1::{Domain, DomainConfig, Table, TableConfig};
+/// use unstale_core::Batch;
+/// use unstale_l1::LocalActs;
+///
+/// # let domain = Domain::new(DomainConfig::default(), ActLog::new(Stream::first(ProcessId(1))));
+/// # let name = |text: &'static str| Name::new(text).unwrap();
+/// let users: Table<u64, String> = domain.table(name("users"), TableConfig::default()).unwrap();
+/// let orders: Table<u64, u64> = domain.table(name("orders"), TableConfig::default()).unwrap();
+/// let mut acts = LocalActs::new();
+/// users.remove_in(&mut acts, &7);
+/// orders.clear_in(&mut acts);
+/// acts.remove_tag("org:7");
+/// let committed = domain.commit(acts, Batch::Whole, 0).unwrap();
+/// assert_eq!(committed.appended.range.count(), 3);
+/// ```
 #[derive(Default)]
 pub struct LocalActs {
     plans: Vec<Plan>,

@@ -69,11 +69,6 @@ impl Distrust {
         self.rows.retain(|row| row.id != Some(id));
     }
 
-    /// Below this, an entry may be a suspect.
-    pub(crate) fn floor(&self) -> u64 {
-        self.rows.iter().map(|row| row.number).max().unwrap_or(0)
-    }
-
     /// Whether an entry is a suspect, and until when it may be served nevertheless. `own` is its cache and its key.
     pub(crate) fn suspect_until(
         &self,

@@ -196,14 +196,7 @@ impl Domain {
 
     /// Takes a distrust back: what it doubted was repaired exactly. Nothing happens if it was lifted or merged before.
     pub fn lift(&self, id: u64) {
-        let acts = self.shared.acts.0.lock();
-        let mut distrust = self.shared.distrust.write();
-        distrust.lift(id);
-        let floor = distrust.floor();
-        drop(distrust);
-        for table in acts.registry.tables() {
-            table.floors().lower_to(floor);
-        }
+        self.shared.distrust.write().lift(id);
     }
 
     /// Stores values from now on; what began to load before is still refused, since acts may have been missed meanwhile.

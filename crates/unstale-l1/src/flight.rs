@@ -33,6 +33,8 @@ pub(crate) struct State<V, E> {
     outcome: Option<Outcome<V, E>>,
     /// Who waits, by the place that each one keeps.
     waiters: Vec<Option<Waker>>,
+    /// Places of those who left.
+    free: Vec<usize>,
     waiting: usize,
 }
 
@@ -56,7 +58,33 @@ impl<V, E: Clone> Clone for Outcome<V, E> {
 
 impl<V, E> State<V, E> {
     pub(crate) const fn new() -> Self {
-        Self { outcome: None, waiters: Vec::new(), waiting: 0 }
+        Self { outcome: None, waiters: Vec::new(), free: Vec::new(), waiting: 0 }
+    }
+
+    /// Keeps the waker for the one at `place`, or for a newcomer. Returns the place.
+    fn wait_at(&mut self, place: Option<usize>, waker: &Waker) -> usize {
+        if let Some(place) = place {
+            match &mut self.waiters[place] {
+                Some(kept) => kept.clone_from(waker),
+                none @ None => *none = Some(waker.clone()),
+            }
+            place
+        } else if let Some(free) = self.free.pop() {
+            self.waiters[free] = Some(waker.clone());
+            free
+        } else {
+            self.waiters.push(Some(waker.clone()));
+            self.waiters.len() - 1
+        }
+    }
+
+    fn leave(&mut self, place: Option<usize>) -> Option<Waker> {
+        self.waiting -= 1;
+        let place = place?;
+        // Nobody has a place any more once the flight has landed.
+        let waker = self.waiters.get_mut(place)?.take();
+        self.free.push(place);
+        waker
     }
 }
 
@@ -220,14 +248,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Future for Wait<K, V, E> {
         let this = self.get_mut();
         let mut state = this.flight.state.lock();
         let Some(outcome) = state.outcome.clone() else {
-            let place = *this.place.get_or_insert_with(|| {
-                state.waiters.push(None);
-                state.waiters.len() - 1
-            });
-            match &mut state.waiters[place] {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none @ None => *none = Some(cx.waker().clone()),
-            }
+            this.place = Some(state.wait_at(this.place, cx.waker()));
             return Poll::Pending;
         };
         drop(state);
@@ -238,8 +259,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Future for Wait<K, V, E> {
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Drop for Wait<K, V, E> {
     fn drop(&mut self) {
         let mut state = self.flight.state.lock();
-        state.waiting -= 1;
-        let waker = self.place.and_then(|place| state.waiters.get_mut(place)?.take());
+        let waker = state.leave(self.place);
         drop(state);
         drop(waker);
     }

@@ -5,7 +5,8 @@ use crate::shim::{AtomicU64, Ordering};
 /// What a token must not be below. Only the first is on the path of a hit; only the holder of the act mutex writes.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
-    /// The greatest of all: an entry below it is stale, gone or perhaps a suspect.
+    /// The greatest of all: an entry below it is stale, gone or perhaps a suspect. It does not sink when a doubt is lifted: a
+    /// reader might have found an entry before that.
     any: AtomicU64,
     /// Clear and expire-all: an entry below it is stale at least.
     stale: AtomicU64,
@@ -39,10 +40,5 @@ impl Floors {
 
     pub(crate) fn suspect(&self, number: u64) {
         self.any.fetch_max(number, Ordering::AcqRel);
-    }
-
-    /// Sets the floor anew after a distrust was lifted: `suspect` is the highest that stands.
-    pub(crate) fn lower_to(&self, suspect: u64) {
-        self.any.store(self.stale().max(suspect), Ordering::Release);
     }
 }

@@ -33,6 +33,30 @@ pub use store::{Landed, Refusal};
 pub use sweep::{Sweep, Swept};
 
 /// The entries of one cache. Clones are the same table.
+///
+/// Reads are plain methods; loads go through [`Flights`](crate::Flights). What changes something takes the wall clock's
+/// milliseconds for the stamp of its act, and returns the act's number.
+///
+/// ```
+/// # use unstale_core::{ActLog, Name, ProcessId, Stream};
+/// # use unstale_l1::{Domain, DomainConfig, Table, TableConfig};
+/// use unstale_l1::{Lookup, NewEntry, Tick};
+///
+/// # let domain = Domain::new(DomainConfig::default(), ActLog::new(Stream::first(ProcessId(1))));
+/// let users: Table<String, u32> = domain.table(Name::new("users").unwrap(), TableConfig::default()).unwrap();
+/// let entry = NewEntry::value(36)
+///     .time_to_live(Tick(100))
+///     .fail_safe(Tick(1_000))
+///     .tags([users.tag_subject(b"org:7")]);
+/// users.set(&"Ada".to_owned(), entry, 0);
+/// assert_eq!(users.get("Ada").as_deref(), Some(&36));
+///
+/// users.expire_tag(b"org:7", 0);
+/// assert!(users.get("Ada").is_none());
+/// assert!(matches!(users.lookup("Ada"), Lookup::Stale(_)));
+/// users.remove_tag(b"org:7", 0);
+/// assert!(matches!(users.lookup("Ada"), Lookup::Miss));
+/// ```
 pub struct Table<K, V> {
     pub(crate) inner: Arc<Inner<K, V>>,
 }
@@ -240,7 +264,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             && self.shared.mechanisms.on(Mechanism::ReaderRecheck)
     }
 
-    /// Whether an entry below the floor is there only because of doubts that are not about it.
+    /// Whether an entry below the floor is there only because of doubts that are not about it, or that were lifted.
     #[cold]
     fn is_vetted<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> bool {
         if !self.shared.mechanisms.on(Mechanism::FloorRecheck) {
@@ -254,15 +278,18 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         if head.vetted.load(Ordering::Relaxed) == generation {
             return true;
         }
-        let innocent = self.suspect_until(head, key).is_none();
+        // A reader may have found it before the act that was missed dropped it, and come here after the doubt was lifted.
+        let subject = self.key_subject(key);
+        let innocent = self.suspect_until(head, subject).is_none()
+            && !self.shared.fences.moved_since(subject, head.token);
         if innocent {
             head.vetted.store(generation, Ordering::Relaxed);
         }
         innocent
     }
 
-    fn suspect_until<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> Option<Tick> {
-        let own = [self.whole, self.key_subject(key)];
+    fn suspect_until(&self, head: &Head, key: SubjectRef) -> Option<Tick> {
+        let own = [self.whole, key];
         self.shared.distrust.read().suspect_until(head.token, own, head.subjects.all())
     }
 
@@ -277,7 +304,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         if head.token < self.floors.stale() || !head.is_current(now) || self.subjects_moved(head) {
             return Verdict::Stale;
         }
-        self.suspect_until(head, key).map_or(Verdict::Fresh, Verdict::Suspect)
+        self.suspect_until(head, self.key_subject(key)).map_or(Verdict::Stale, Verdict::Suspect)
     }
 
     /// Whether something ended a tag, a dependency or the whole cache after the token. A key that was ended has no resident

@@ -1,7 +1,9 @@
 //! Who shares a load with whom (F-5).
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use unstale_l1::{DomainConfig, Found, Joined, Landed, Scope, Tick, Wait, Waited};
 
@@ -138,6 +140,37 @@ fn one_who_waits_may_go_and_the_others_are_woken() {
     let lead = world.lead_user(8);
     drop(wait(world.user_loads.join(&8)));
     assert!(!lead.has_waiters());
+}
+
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_landing_wakes_the_last_waker_of_each_one_aboard() {
+    let world = World::new(DomainConfig::default());
+    let lead = world.lead_user(7);
+    let wakers: Vec<_> = (0..4).map(|_| Arc::new(Counted::default())).collect();
+    let poll_by = |wait: &mut UserWait, by: usize| {
+        let waker = Waker::from(Arc::clone(&wakers[by]));
+        assert!(Pin::new(wait).poll(&mut Context::from_waker(&waker)).is_pending());
+    };
+    let mut waits: Vec<_> = (0..2).map(|_| wait(world.user_loads.join(&7))).collect();
+    poll_by(&mut waits[0], 0);
+    poll_by(&mut waits[1], 1);
+    poll_by(&mut waits[0], 2);
+    drop(waits.remove(1));
+    // It has the place of the one who left.
+    waits.push(wait(world.user_loads.join(&7)));
+    poll_by(&mut waits[1], 3);
+    stored(lead.land(world.user(3)));
+    let woken: Vec<_> = wakers.iter().map(|waker| waker.0.load(Ordering::Relaxed)).collect();
+    assert_eq!(woken, [0, 0, 1, 1]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use unstale_l1::Mechanism;
 
-use crate::race::{Act, Race, run};
+use crate::race::{Act, Beside, Race, run};
 
 /// F-7: inertia finds all of them within 2,000 schedules.
 const SCHEDULES: usize = 4_000;
@@ -59,7 +59,8 @@ fn with_the_count_published_first_a_composite_of_a_removed_value_stays() {
 
 #[test]
 fn with_acts_beside_each_other_a_composite_of_a_removed_value_stays() {
-    let race = Race { acts: &[Act::Remove], depth: 1, warm: true, other_writer: true, ..Race::default() };
+    let race =
+        Race { acts: &[Act::Remove], depth: 1, warm: true, beside: &[Beside::Writer], ..Race::default() };
     is_caught(Mechanism::RaiseByMax, race);
 }
 
