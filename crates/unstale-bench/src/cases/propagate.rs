@@ -1,0 +1,174 @@
+//! `propagate`: from an act on A to its effect on B, one way, against the same bytes over bare TCP.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use unstale::{Cache, Node};
+use unstale_mesh::Mesh;
+
+use crate::measure::{Plan, Problem};
+use crate::report::Report;
+
+const SAMPLES: usize = 2_000;
+/// The bytes on the wire of a sealed frame with one act of this bench.
+const FRAME_BYTES: usize = 96;
+const PAUSE: Duration = Duration::from_micros(500);
+const LOST: Duration = Duration::from_secs(5);
+
+/// The case `mesh`. Rivals without a brokerless transport are named as absent.
+pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    let samples = plan.operations(SAMPLES);
+    let raw = Raw::start()?;
+    let pair = Pair::start()?;
+    let (mut ours, mut theirs) = (Quantiles::default(), Quantiles::default());
+    for round in 0..=plan.rounds {
+        let (unstale, bare) = (pair.samples(samples)?, raw.samples(samples)?);
+        if round > 0 {
+            ours.take(unstale);
+            theirs.take(bare);
+        }
+    }
+    for (subject, quantiles) in [("unstale", ours), ("raw", theirs)] {
+        report.add("propagate", "mesh", subject, "p50_us", &quantiles.p50);
+        report.add("propagate", "mesh", subject, "p99_us", &quantiles.p99);
+        report.add("propagate", "mesh", subject, "p999_us", &quantiles.p999);
+    }
+    for rival in ["amalgam-cache", "hydracache", "fusioncache"] {
+        report.absent("propagate", rival, "it has no transport between processes without a broker");
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default)]
+struct Quantiles {
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+    p999: Vec<f64>,
+}
+
+impl Quantiles {
+    fn take(&mut self, mut samples: Vec<f64>) {
+        samples.sort_by(f64::total_cmp);
+        let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize];
+        self.p50.push(at(0.5));
+        self.p99.push(at(0.99));
+        self.p999.push(at(0.999));
+    }
+}
+
+/// Waits, spinning, until `done`; both subjects are watched in the same way.
+fn watch(began: Instant, what: &str, done: impl Fn() -> bool) -> Result<f64, Problem> {
+    loop {
+        if done() {
+            return Ok(began.elapsed().as_nanos() as f64 / 1_000.0);
+        }
+        if began.elapsed() > LOST {
+            return Err(Problem::Broken(format!("{what}: nothing arrived within {LOST:?}")));
+        }
+        std::hint::spin_loop();
+    }
+}
+
+/// Two nodes joined over the mesh, in one process, each with its own runtime.
+struct Pair {
+    runtimes: [tokio::runtime::Runtime; 2],
+    a: Cache<u64, u64>,
+    b: Cache<u64, u64>,
+    _nodes: [Node; 2],
+}
+
+impl Pair {
+    fn start() -> Result<Self, Problem> {
+        let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let broken = |error: &dyn std::fmt::Display| Problem::Broken(error.to_string());
+        let runtimes = [runtime().map_err(|e| broken(&e))?, runtime().map_err(|e| broken(&e))?];
+        let ports = [free_port()?, free_port()?];
+        let mut nodes = Vec::new();
+        for (index, runtime) in runtimes.iter().enumerate() {
+            let listen = format!("127.0.0.1:{}", ports[index]);
+            let peer = format!("127.0.0.1:{}", ports[1 - index]);
+            let node = runtime.block_on(async {
+                let mesh = Mesh::builder().cluster("bench").listen(&listen).peer(&peer).start().await;
+                let mesh = mesh.map_err(|e| broken(&e))?;
+                Node::builder("bench").backplane(mesh).start().await.map_err(|e| broken(&e))
+            })?;
+            nodes.push(node);
+        }
+        let caches: Vec<Cache<u64, u64>> = nodes
+            .iter()
+            .map(|node| node.cache("bench").build().expect("a first cache of its name"))
+            .collect();
+        for (node, runtime) in nodes.iter().zip(&runtimes) {
+            let joined = runtime.block_on(async { tokio::time::timeout(LOST, node.joined()).await });
+            joined.map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
+        }
+        let [a, b]: [Cache<u64, u64>; 2] = caches.try_into().expect("two caches");
+        let nodes: [Node; 2] = nodes.try_into().expect("two nodes");
+        Ok(Self { runtimes, a, b, _nodes: nodes })
+    }
+
+    fn samples(&self, count: usize) -> Result<Vec<f64>, Problem> {
+        let broken = |error: &dyn std::fmt::Display| Problem::Broken(error.to_string());
+        let mut samples = Vec::with_capacity(count);
+        for key in 0..count as u64 {
+            let load = move |_| async move { Ok::<_, std::convert::Infallible>(key) };
+            self.runtimes[1]
+                .block_on(self.b.get_or_load(&key, load).into_future())
+                .map_err(|e| broken(&e))?;
+            thread::sleep(PAUSE);
+            let began = Instant::now();
+            let _receipt = self.runtimes[0].block_on(self.a.remove(&key)).map_err(|e| broken(&e))?;
+            samples.push(watch(began, "unstale", || self.b.get(&key).is_none())?);
+        }
+        Ok(samples)
+    }
+}
+
+/// A bare TCP connection; a thread on the other side reads a frame and counts it.
+struct Raw {
+    writer: TcpStream,
+    arrived: Arc<AtomicU64>,
+}
+
+impl Raw {
+    fn start() -> Result<Self, Problem> {
+        let broken = |error: std::io::Error| Problem::Broken(error.to_string());
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(broken)?;
+        let writer = TcpStream::connect(listener.local_addr().map_err(broken)?).map_err(broken)?;
+        writer.set_nodelay(true).map_err(broken)?;
+        let (mut reader, _) = listener.accept().map_err(broken)?;
+        let arrived = Arc::new(AtomicU64::new(0));
+        let count = arrived.clone();
+        thread::spawn(move || {
+            let mut frame = [0; FRAME_BYTES];
+            while reader.read_exact(&mut frame).is_ok() {
+                count.fetch_add(1, Ordering::Release);
+            }
+        });
+        Ok(Self { writer, arrived })
+    }
+
+    fn samples(&self, count: usize) -> Result<Vec<f64>, Problem> {
+        let mut samples = Vec::with_capacity(count);
+        for _ in 0..count {
+            let before = self.arrived.load(Ordering::Acquire);
+            thread::sleep(PAUSE);
+            let began = Instant::now();
+            (&self.writer)
+                .write_all(&[7; FRAME_BYTES])
+                .map_err(|error| Problem::Broken(error.to_string()))?;
+            samples.push(watch(began, "bare TCP", || self.arrived.load(Ordering::Acquire) > before)?);
+        }
+        Ok(samples)
+    }
+}
+
+fn free_port() -> Result<u16, Problem> {
+    let broken = |error: std::io::Error| Problem::Broken(error.to_string());
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(broken)?;
+    listener.local_addr().map(|address| address.port()).map_err(broken)
+}

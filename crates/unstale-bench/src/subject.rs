@@ -1,0 +1,214 @@
+//! unstale as a subject: alone, with fences and counters as in any deployment.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use unstale::{Cache, Node};
+
+use crate::reader::{Fill, Maker, Subject, Work, each, room};
+use crate::workload::{self, BenchKey, VALUE_BYTES};
+
+/// A value in line with its metadata: unstale shares its own allocation, so none is needed inside it.
+pub(crate) type Value = [u8; VALUE_BYTES];
+
+/// A node without peers and one cache on it, with a runtime that drives them.
+pub(crate) struct Solo<K: BenchKey> {
+    /// The runtime of the node's driver.
+    pub(crate) runtime: Arc<tokio::runtime::Runtime>,
+    /// The node.
+    pub(crate) node: Node,
+    /// Its cache.
+    pub(crate) cache: Cache<K, Value>,
+}
+
+impl<K: BenchKey> Solo<K> {
+    /// The node with an empty cache that has room for `entries`.
+    pub(crate) fn new(entries: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = Arc::new(runtime.expect("a runtime of one worker starts"));
+        let (node, cache) = runtime.block_on(async {
+            let node = Node::builder("bench").start().await.expect("a node alone starts");
+            let cache = node
+                .cache("bench")
+                .time_to_live(Duration::from_secs(3_600))
+                .capacity_entries(room(entries) as u64)
+                .build()
+                .expect("a first cache of its name");
+            (node, cache)
+        });
+        Self { runtime, node, cache }
+    }
+
+    /// The same with every key in it.
+    pub(crate) fn filled(keys: &[K]) -> Self {
+        let solo = Self::new(keys.len());
+        solo.runtime.block_on(async {
+            for (index, key) in keys.iter().enumerate() {
+                let receipt = solo.cache.set(key.clone(), workload::value(index)).await;
+                assert!(receipt.is_ok(), "a set on a node alone");
+            }
+        });
+        solo
+    }
+}
+
+/// Reads by `get`.
+pub(crate) struct Get<K: BenchKey> {
+    keys: Arc<Vec<K>>,
+    solo: Arc<Solo<K>>,
+}
+
+impl<K: BenchKey> Get<K> {
+    /// unstale, read by `get`.
+    pub(crate) fn maker() -> Maker<K> {
+        Maker { name: "unstale", make: Self::make }
+    }
+
+    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject> {
+        let solo = if fill == Fill::Full { Solo::filled(keys) } else { Solo::new(keys.len()) };
+        Box::new(Self { keys: keys.clone(), solo: Arc::new(solo) })
+    }
+}
+
+impl<K: BenchKey> Subject for Get<K> {
+    fn name(&self) -> &'static str {
+        "unstale"
+    }
+
+    fn read(&self) -> Work {
+        let (keys, cache) = (self.keys.clone(), self.solo.cache.clone());
+        each(move |index| {
+            cache.get(&keys[index as usize]).is_some_and(|value| workload::is_value(value.as_slice(), index))
+        })
+    }
+
+    fn set(&self) -> Option<Work> {
+        let (keys, solo) = (self.keys.clone(), self.solo.clone());
+        Some(Box::new(move |order| {
+            solo.runtime.block_on(async {
+                let mut right = 0;
+                for &index in order {
+                    let receipt =
+                        solo.cache.set(keys[index as usize].clone(), workload::value(index as usize)).await;
+                    right += usize::from(receipt.is_ok());
+                }
+                right
+            })
+        }))
+    }
+
+    fn load(&self) -> Option<Work> {
+        Some(loads(&self.keys, &self.solo))
+    }
+}
+
+/// Reads by `get_or_load`.
+pub(crate) struct GetOrLoad<K: BenchKey> {
+    keys: Arc<Vec<K>>,
+    solo: Arc<Solo<K>>,
+    key: PhantomData<K>,
+}
+
+impl<K: BenchKey> GetOrLoad<K> {
+    /// unstale, read by `get_or_load`.
+    pub(crate) fn maker() -> Maker<K> {
+        Maker { name: "unstale-load", make: Self::make }
+    }
+
+    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject> {
+        let solo = if fill == Fill::Full { Solo::filled(keys) } else { Solo::new(keys.len()) };
+        Box::new(Self { keys: keys.clone(), solo: Arc::new(solo), key: PhantomData })
+    }
+}
+
+impl<K: BenchKey> Subject for GetOrLoad<K> {
+    fn name(&self) -> &'static str {
+        "unstale-load"
+    }
+
+    fn read(&self) -> Work {
+        loads(&self.keys, &self.solo)
+    }
+}
+
+fn loads<K: BenchKey>(keys: &Arc<Vec<K>>, solo: &Arc<Solo<K>>) -> Work {
+    let (keys, solo) = (keys.clone(), solo.clone());
+    Box::new(move |order| {
+        solo.runtime.block_on(async {
+            let mut right = 0;
+            for &index in order {
+                let load = move |_| async move {
+                    Ok::<_, std::convert::Infallible>(workload::value(index as usize))
+                };
+                let value = solo.cache.get_or_load(&keys[index as usize], load).await;
+                right += usize::from(value.is_ok_and(|value| workload::is_value(value.as_slice(), index)));
+            }
+            right
+        })
+    })
+}
+
+/// Entries with subjects: two tags each, or three dependencies each.
+pub(crate) struct With {
+    keys: Arc<Vec<String>>,
+    solo: Arc<Solo<String>>,
+}
+
+impl With {
+    /// Each entry carries two tags, out of a thousand and out of ten thousand.
+    pub(crate) fn maker_of_two_tags() -> Maker<String> {
+        Maker { name: "unstale", make: |keys, _| Self::loaded(keys, Subjects::TwoTags) }
+    }
+
+    /// Each entry depends on three keys of another cache.
+    pub(crate) fn maker_of_three_dependencies() -> Maker<String> {
+        Maker { name: "unstale", make: |keys, _| Self::loaded(keys, Subjects::ThreeDependencies) }
+    }
+
+    fn loaded(keys: &Arc<Vec<String>>, subjects: Subjects) -> Box<dyn Subject> {
+        let solo = Solo::<String>::new(keys.len());
+        let parts: Cache<u64, u8> = solo.node.cache("parts").build().expect("a first cache of its name");
+        solo.runtime.block_on(async {
+            for (index, key) in keys.iter().enumerate() {
+                let parts = parts.clone();
+                let load = move |load: unstale::Load<Value>| async move {
+                    match subjects {
+                        Subjects::TwoTags => {
+                            load.tag(format!("a{}", index % 1_000));
+                            load.tag(format!("b{}", index % 10_000));
+                        }
+                        Subjects::ThreeDependencies => {
+                            let index = index as u64;
+                            for part in [index, index * 7 + 1, index * 13 + 2] {
+                                load.depends_on(&parts, &part);
+                            }
+                        }
+                    }
+                    Ok::<_, std::convert::Infallible>(workload::value(index))
+                };
+                assert!(solo.cache.get_or_load(key, load).await.is_ok(), "a load that cannot fail");
+            }
+        });
+        Box::new(Self { keys: keys.clone(), solo: Arc::new(solo) })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Subjects {
+    TwoTags,
+    ThreeDependencies,
+}
+
+impl Subject for With {
+    fn name(&self) -> &'static str {
+        "unstale"
+    }
+
+    fn read(&self) -> Work {
+        let (keys, cache) = (self.keys.clone(), self.solo.cache.clone());
+        each(move |index| {
+            cache.get(&keys[index as usize]).is_some_and(|value| workload::is_value(value.as_slice(), index))
+        })
+    }
+}
