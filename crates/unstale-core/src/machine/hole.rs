@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::link::Control;
-use super::{Closed, DistrustCause, Event, Machine, Order, Output, Suspects, WakeReason};
+use super::member::Standing;
+use super::{Closed, DistrustCause, Event, Machine, Order, Output, Suspects, Timing, WakeReason};
 use crate::{
-    Digest, DigestWant, Gone, Instant, LinkId, Message, Range, Ranges, Seq, Stream, SuspectFilter, Want,
+    Digest, DigestWant, EndCause, Gone, Instant, LinkId, Message, Range, Ranges, Seq, Stream, SuspectFilter,
+    Want,
 };
 
 /// A hole that is being closed.
@@ -283,14 +285,20 @@ impl Machine {
         }
     }
 
-    /// Whether a live origin can neither be asked nor be taken for unable to answer.
+    /// Whether an origin can neither be asked nor be taken for unable to answer: it lives and is not heard, or it has come back and
+    /// others heard its last number before its own link is up.
     fn is_out_of_reach(&self, stream: Stream) -> bool {
-        let unheard = self.config.timing.unheard;
-        self.members
-            .get(&stream)
-            .is_some_and(|member| member.is_live() && member.is_unheard(self.now, unheard))
-            || self.members.get(&stream).is_some_and(super::member::Member::is_live)
-                && self.link_to(stream).is_none()
+        let Timing { unheard, silence, .. } = self.config.timing;
+        let Some(member) = self.members.get(&stream) else { return false };
+        let has_no_link = self.link_to(stream).is_none();
+        match member.standing {
+            Standing::Live => has_no_link || member.is_unheard(self.now, unheard),
+            Standing::Returning { .. } | Standing::Leaving { cause: EndCause::Reset, .. } => {
+                let lasts = |repair: &Repair| self.now.since(repair.seen) < silence;
+                has_no_link && member.repair.as_ref().is_some_and(lasts)
+            }
+            Standing::Leaving { .. } => false,
+        }
     }
 
     /// The link to the process of a stream, whatever its incarnation.
