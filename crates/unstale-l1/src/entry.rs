@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hint::black_box;
-use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -26,6 +25,7 @@ pub(crate) struct Entry<V> {
     pub(crate) value: V,
 }
 
+/// What a hit looks at comes first; the last word is beside the value, see [`Slot::clone`].
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -35,11 +35,11 @@ pub(crate) struct Head {
     deadline: AtomicU32,
     /// Until when fail-safe may serve it.
     pub(crate) ends: Tick,
+    pub(crate) subjects: Subjects,
     /// When the load began; [`Tick::ZERO`] if nobody knows.
     pub(crate) began: Tick,
     /// The generation of distrust under which it was found to be no suspect.
     pub(crate) vetted: AtomicU32,
-    pub(crate) subjects: Subjects,
 }
 
 impl Head {
@@ -208,12 +208,12 @@ impl<V> Slot<V> {
 
 impl<V> Clone for Slot<V> {
     // The last word of the header is read before the count is raised: no later load starts before a locked increment is
-    // done, so its line and the one of the count would be fetched one after the other.
+    // done, so the line of the count and the one where the value begins would be fetched one after the other.
     #[inline]
     fn clone(&self) -> Self {
         match self {
             Self::Value(entry, weight) => {
-                black_box(mem::discriminant(&entry.head.subjects));
+                black_box(entry.head.vetted.load(Ordering::Relaxed));
                 Self::Value(Arc::clone(entry), *weight)
             }
             Self::Nothing(entry, weight) => Self::Nothing(Arc::clone(entry), *weight),
