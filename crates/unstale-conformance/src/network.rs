@@ -258,6 +258,9 @@ impl<B: Backplane> Node<B> {
                 let constant = what.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
                 assert!(constant, "{what:?} is no constant of lower case and dashes");
             }
+            Event::Recognised { link, .. } => {
+                assert!(self.links.contains_key(&link), "{link:?} is not up and was recognised");
+            }
             _ => {}
         }
     }

@@ -69,6 +69,8 @@ pub(crate) struct Link {
     pub(crate) stage: Stage,
     /// The target that was dialled.
     pub(crate) target: Option<u64>,
+    /// Whether the owner was told which configured address it leads to.
+    pub(crate) is_named: bool,
     /// For logs: where the bytes come from.
     pub(crate) label: String,
     /// For counting: who is there, without the port.
@@ -104,6 +106,7 @@ impl Link {
         Self {
             stage,
             target,
+            is_named: false,
             label,
             peer,
             waker,

@@ -26,8 +26,8 @@ mod linking;
 /// Links to the peers of a cluster over TCP; see the crate for what it promises.
 ///
 /// It delivers first in, first out. There is one link to each peer, whoever dialled; `Remote::dialled` is the configured
-/// address also if the peer dialled, once a dial to that address has shown which mesh is there. [`Event::Note`] is said
-/// for every refused connection and failed dial, with details once per peer and minute. Dropping it closes everything.
+/// address also if the peer dialled, once a dial to that address has shown which mesh is there; if that comes out
+/// while the link is up, [`Event::Recognised`] says it. [`Event::Note`] is said for every refused connection and failed dial, with details once per peer and minute. Dropping it closes everything.
 pub struct Mesh {
     properties: Properties,
     terms: Terms,

@@ -87,6 +87,14 @@ pub enum Event {
         /// Who is there.
         remote: Remote,
     },
+    /// A link that the peer dialled leads to whom this configured address leads to: a dial there met the same peer, and was
+    /// dropped since one link is enough. Said at most once per link.
+    Recognised {
+        /// Which.
+        link: LinkId,
+        /// The address, as configured.
+        dialled: String,
+    },
     /// The link takes exactly one more frame. Said again after each frame taken, as soon as there is room.
     Writable {
         /// Which.

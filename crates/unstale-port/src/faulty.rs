@@ -148,7 +148,10 @@ impl<B: Backplane> Backplane for Faulty<B> {
                     self.held.retain(|_, held| held.link != link);
                     return Poll::Ready(Event::Down { link, reason });
                 }
-                event @ (Event::Up { .. } | Event::Writable { .. } | Event::Note { .. }) => {
+                event @ (Event::Up { .. }
+                | Event::Recognised { .. }
+                | Event::Writable { .. }
+                | Event::Note { .. }) => {
                     return Poll::Ready(event);
                 }
             }

@@ -78,7 +78,7 @@ impl<B: Backplane> Backplane for Metered<B> {
             let mut counts = self.meter.lock();
             match event {
                 Event::Up { .. } => counts.ups += 1,
-                Event::Writable { .. } => {}
+                Event::Recognised { .. } | Event::Writable { .. } => {}
                 Event::Received { frame, .. } => {
                     counts.frames_received += 1;
                     counts.bytes_received += frame.len() as u64;

@@ -90,7 +90,10 @@ impl<B: Backplane> Backplane for Throttled<B> {
                     self.links.remove(&link);
                     return Poll::Ready(Event::Down { link, reason });
                 }
-                event @ (Event::Up { .. } | Event::Received { .. } | Event::Note { .. }) => {
+                event @ (Event::Up { .. }
+                | Event::Recognised { .. }
+                | Event::Received { .. }
+                | Event::Note { .. }) => {
                     return Poll::Ready(event);
                 }
             }

@@ -30,6 +30,16 @@ impl Machine {
         self.greet(link);
     }
 
+    /// Who is at the other end of a link takes the slot of this address, now or when it says hello.
+    pub(super) fn on_recognised(&mut self, link: LinkId, dialled: Bytes) {
+        let Some(carrier) = self.links.get_mut(&link) else { return };
+        let dialled = carrier.dialled.insert(dialled);
+        if let Some((stream, member)) = carrier.peer.and_then(|peer| self.members.get_key_value(&peer)) {
+            self.slots.greet(*stream, &member.name, member.address.as_ref(), Some(dialled), self.now);
+            self.check_joined();
+        }
+    }
+
     pub(super) fn on_link_down(&mut self, link: LinkId) {
         self.timers.clear(WakeReason::Tail(link));
         self.timers.clear(WakeReason::Hello(link));

@@ -17,6 +17,13 @@ pub enum Input {
         /// The configured address that was dialled, if this side dialled.
         dialled: Option<Bytes>,
     },
+    /// A link that the peer dialled is to whoever is at this configured address (P-25a).
+    Recognised {
+        /// Which.
+        link: LinkId,
+        /// The address.
+        dialled: Bytes,
+    },
     /// A link is down; what it was given may be lost.
     LinkDown {
         /// Which.

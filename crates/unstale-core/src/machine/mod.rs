@@ -147,6 +147,7 @@ impl Machine {
         self.now = self.now.max(now);
         match input {
             Input::LinkUp { link, order, dialled } => self.on_link_up(link, order, dialled),
+            Input::Recognised { link, dialled } => self.on_recognised(link, dialled),
             Input::LinkDown { link } => self.on_link_down(link),
             Input::Message { link, message } => self.on_message(link, message),
             Input::Local { frames } => self.on_local(frames),

@@ -50,7 +50,7 @@ pub enum Output {
     Announce(Announce),
     /// The state changed.
     State(State),
-    /// A stream is settled: counted to its last number, or distrusted. Sessions on it are met (P-36).
+    /// A stream is settled: counted to its last number, or distrusted. Sessions on what was heard of it are met (P-36).
     Ended {
         /// Which.
         stream: Stream,

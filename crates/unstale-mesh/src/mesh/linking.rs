@@ -126,8 +126,21 @@ impl Mesh {
                 return Err(Fault::counted("dial-self", "a configured peer is this node itself"));
             }
         }
+        self.recognise(id, identity);
         let verdict = self.choose(identity)?;
         self.say_verdict(id, verdict)
+    }
+
+    /// If there is a link to this peer, one that the peer dialled: says which configured address it is.
+    fn recognise(&mut self, id: u64, identity: Identity) {
+        let target = self.links.get(&id).and_then(|link| link.target);
+        let Some(target) = target.and_then(|target| self.targets.get(&target)) else { return };
+        let Some(live) = self.live.get(&identity) else { return };
+        if let Some(link) = self.links.get_mut(live).filter(|link| !link.is_named) {
+            link.is_named = true;
+            let dialled = target.address.clone();
+            self.events.push_back(Event::Recognised { link: LinkId(*live), dialled });
+        }
     }
 
     /// The end of the handshake: the dialler's proof, or the listener's word on it.
@@ -199,6 +212,7 @@ impl Mesh {
         if let Stage::Keyed { session, identity } = std::mem::replace(&mut link.stage, Stage::Accepted) {
             link.stage = Stage::Up { session, identity, room: Room::Taken };
         }
+        link.is_named = dialled.is_some();
         link.ages.opened = 0;
         link.waker.wake_by_ref();
         self.waiting.remove(&id);

@@ -105,6 +105,29 @@ async fn a_link_is_known_by_the_dialled_address_even_when_the_peer_dialled() {
 }
 
 #[tokio::test]
+async fn a_first_link_that_the_peer_dialled_is_recognised_when_the_own_dial_meets_the_same_peer() {
+    let known = |happened: &[Event]| {
+        let told = happened.iter().filter_map(|event| match event {
+            Event::Up { remote, .. } => remote.dialled.clone(),
+            Event::Recognised { dialled, .. } => Some(dialled.clone()),
+            Event::Received { .. } | Event::Writable { .. } | Event::Down { .. } | Event::Note { .. } | _ => {
+                None
+            }
+        });
+        told.collect::<Vec<_>>()
+    };
+    let mut meshes = two_that_dial_each_other().await;
+    let happened = drive(&mut meshes, |meshes, happened| {
+        meshes.iter().all(is_settled) && happened.iter().all(|events| !known(events).is_empty())
+    })
+    .await;
+    for (mesh, events) in meshes.iter().zip(&happened) {
+        let Peers::Fixed(peers) = &mesh.properties.peers else { panic!("a fixed list") };
+        assert_eq!(known(events), [peers[0].address.clone()], "said once: {events:?}");
+    }
+}
+
+#[tokio::test]
 async fn links_beyond_the_limit_are_refused_and_counted() {
     let mut meshes = two_that_dial_each_other().await;
     for filled in 0..1_024_u64 {

@@ -70,6 +70,10 @@ impl Driver {
         let now = self.shared.now();
         match event {
             port::Event::Up { link, remote } => self.link_up(now, LinkId(link.0), remote),
+            port::Event::Recognised { link, dialled } => {
+                let dialled = Bytes::from(dialled.into_bytes());
+                self.input(now, Input::Recognised { link: LinkId(link.0), dialled });
+            }
             port::Event::Writable { link } => {
                 if let Some(link) = self.links.open.get_mut(&LinkId(link.0)) {
                     link.room = Room::Free;

@@ -17,6 +17,7 @@ fn events(node: &mut MemoryBackplane) -> Vec<String> {
             Event::Writable { link } => format!("writable {}", link.0),
             Event::Received { link, frame } => format!("received {} {frame:?}", link.0),
             Event::Down { link, reason } => format!("down {} {reason}", link.0),
+            Event::Recognised { link, dialled } => format!("recognised {} {dialled}", link.0),
             Event::Note { what, .. } => format!("note {what}"),
         });
     }
