@@ -53,6 +53,11 @@ pub struct Demand {
 
 impl Demand {
     pub(crate) const NONE: Self = Self { freshness: None, at: None, session: None };
+
+    /// Whether the answer has to say what is known of it.
+    pub(crate) const fn is_any(&self) -> bool {
+        self.freshness.is_some() || self.at.is_some() || self.session.is_some()
+    }
 }
 
 /// What a call is answered with, whatever form it asked for.

@@ -89,7 +89,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
                 Joined::Hit(found) => return Ok(self.hit(found)),
                 Joined::Wait(wait) => Flight::Joined(wait),
                 Joined::Lead(lead) => {
-                    if let Some(fetched) = old.as_ref().and_then(|old| self.spared(old)) {
+                    if let Some(fetched) = old.as_ref().and_then(|old| self.spared(old, way)) {
                         return Ok(fetched);
                     }
                     Flight::Led(self.lead(lead, old.as_ref(), way, trigger)?)
@@ -161,9 +161,13 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         answer.map(Fetched::of_unknown_age)
     }
 
-    /// A suspect as it is, if that is allowed and the limit of revalidations is reached.
-    pub(crate) fn spared(&self, old: &Old<V>) -> Option<Fetched<V>> {
+    /// A suspect as it is, if that is allowed and the limit of revalidations is reached. Not to a read that demands a new value,
+    /// nor to one that demands a certain write: a distrust may be all that covers it here (P-36).
+    pub(crate) fn spared(&self, old: &Old<V>, way: Way) -> Option<Fetched<V>> {
         let Doubt::Suspect(until) = old.doubt else { return None };
+        if matches!(way, Way::After(_)) || self.demand.session.is_some() {
+            return None;
+        }
         let is_servable = self.policy.fail_safe.is_on() && self.cache.table().clock().now() < until;
         if !is_servable || self.cache.inner.limiter.allows(self.cache.coarse_ms()) {
             return None;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use unstale_core::Instant;
 use unstale_l1::Probe;
 
-use super::call::{Answer, Call, Loaders};
+use super::call::{Answer, Call, Loaders, ReadProof};
 use super::form::{Form, Maybe, Plain, Said};
 use super::load::Load;
 use super::loaded::Loaded;
@@ -145,7 +145,8 @@ where
         self.with(|form| form.said(|demand| demand.freshness = Some(freshness)))
     }
 
-    /// The instant at which the request arrived ([`crate::Node::now`], once per request), to which freshness refers.
+    /// The instant at which the request arrived ([`crate::Node::now`], once per request), to which freshness refers. Alone it
+    /// demands nothing, and has the answer say what is known of it: it is called proven if the node has any proof at all.
     pub fn at(self, instant: Instant) -> Pending<'c, K, V, Q, F, Said<S::Bare>> {
         self.with(|form| form.said(|demand| demand.at = Some(instant)))
     }
@@ -179,6 +180,8 @@ where
             let at = demand.at.unwrap_or_else(|| self.cache.shared().now());
             return self.cache.proven_hit(self.key, at, freshness.duration());
         }
+        // P-14: the proof before the entry.
+        let proof = demand.at.map(|at| (self.cache.shared().proof(), at));
         let handle = self.cache.table().get(self.key)?;
         self.cache.inner.metrics.hits.increment();
         let value = Value::new(handle);
@@ -187,7 +190,11 @@ where
         {
             self.refresh(&value);
         }
-        Some(Answer::of_value(value, Served::Hit))
+        let mut answer = Answer::of_value(value, Served::Hit);
+        if let Some((proof, at)) = proof {
+            answer.proof = ReadProof::undemanded(proof, at, Served::Hit, false);
+        }
+        Some(answer)
     }
 
     #[inline]

@@ -178,7 +178,7 @@ impl<K: Key, V: Send + Sync + 'static> Many<K, V> {
                     aboard.joined.push((Open { index, call, old }, wait));
                 }
                 Joined::Lead(lead) => {
-                    if let Some(fetched) = old.as_ref().and_then(|old| call.spared(old)) {
+                    if let Some(fetched) = old.as_ref().and_then(|old| call.spared(old, WAY)) {
                         self.answers[index] = Some(fetched.answer);
                     } else {
                         call.count_miss(false, trigger);

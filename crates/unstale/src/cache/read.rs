@@ -117,6 +117,14 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
+impl ReadProof {
+    /// Of an answer of which nothing was demanded: proven if anything is known about its age at all.
+    pub(crate) fn undemanded(proof: Proven, at: Instant, served: Served, is_new: bool) -> Self {
+        let age = proof.age(at);
+        Self { proven: served != Served::Stale && (is_new || age.is_some()), age }
+    }
+}
+
 impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// The answer of a call that was no plain hit.
     pub(crate) async fn answer(mut self) -> Result<Answer<V>, Error> {
@@ -133,9 +141,11 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         if let Some(freshness) = self.demand.freshness {
             return self.bounded(freshness).await;
         }
-        let mut answer = self.usual(StoreUse::Used).await?.answer;
-        if self.demand.session.is_some() || self.demand.at.is_some() {
-            answer.proof.age = self.proof_age();
+        // P-14: what is said of an answer was known before it was read.
+        let proof = self.demand.is_any().then(|| self.proof());
+        let Fetched { mut answer, is_new, .. } = self.usual(StoreUse::Used).await?;
+        if let Some((proof, at)) = proof {
+            answer.proof = ReadProof::undemanded(proof, at, answer.served, is_new);
         }
         Ok(answer)
     }
@@ -200,7 +210,8 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let mark = self.cache.inner.flights.mark();
         self.said_bypass(reason);
         let Fetched { mut answer, is_new, .. } = self.fetch(Way::After(mark), LoadTrigger::Bypass).await?;
-        answer.proof = ReadProof { proven: is_new, age: self.proof_age() };
+        let (proof, at) = self.proof();
+        answer.proof = ReadProof { proven: is_new, age: proof.age(at) };
         Ok(answer)
     }
 
@@ -213,10 +224,11 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         }
     }
 
-    fn proof_age(&self) -> Option<Duration> {
+    /// What the node can prove just now, and the instant to which the call refers.
+    fn proof(&self) -> (Proven, Instant) {
         let shared = self.cache.shared();
         let at = self.demand.at.unwrap_or_else(|| shared.now());
-        shared.proof().age(at)
+        (shared.proof(), at)
     }
 
     fn said_bypass(&self, reason: BypassReason) {

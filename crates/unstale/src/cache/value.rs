@@ -227,7 +227,8 @@ impl<T> Read<T> {
         self.served
     }
 
-    /// Whether it is proven to be as fresh as the read demanded; always false for a stale answer.
+    /// Whether it is proven to be as fresh as the read demanded or, if it demanded nothing, to be no older than
+    /// [`Read::proof_age`]; always false for a stale answer.
     pub const fn proven(&self) -> bool {
         self.proven
     }

@@ -48,7 +48,7 @@ impl Driver {
                 self.shared.words.publish_lease(lease);
             }
             Output::State(state) => self.enter(state),
-            Output::Ended { stream, cause: _, have: _ } => self.shared.sessions.ended(stream),
+            Output::Ended { stream, cause, have: _ } => self.shared.sessions.ended(stream, cause),
             Output::NextStream { stream } => self.restart(now, stream),
             Output::Exchanged { id, proof } => {
                 self.shared.words.publish_proof(word_of(proof));

@@ -30,9 +30,9 @@ impl Readiness {
         Self { status, proof_age: shared.proof().age(now), writable: shared.words.announces_at(now), lease }
     }
 
-    /// Joined or alone: writes are announced, fills are stored, proofs go on.
+    /// Joined or alone, and not cut off from its members: writes are announced, fills are stored, proofs go on.
     pub fn is_ready(&self) -> bool {
-        matches!(self.state(), State::Joined | State::Alone)
+        matches!(self.state(), State::Joined | State::Alone) && self.writable
     }
 
     /// What the node is in its cluster.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use unstale_core::{ProcessId, Seq, Stream};
+use unstale_core::{EndCause, ProcessId, Seq, Stream};
 
 use crate::SessionToken;
 use crate::metrics::SessionOutcome;
@@ -35,13 +35,31 @@ struct Count {
     have: Seq,
     /// The highest number that the stream was heard to have given out.
     heard: Seq,
-    /// Ended and settled: counted to its last number, or distrusted.
-    ended: bool,
+    /// Once the stream has ended: which of its acts are applied here, or older than the distrust of its scopes.
+    settled: Option<Settled>,
+}
+
+/// What an end says about acts that were never counted here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    /// The process was dead by then: each act of it is covered.
+    All,
+    /// The process may have lived on without knowing that it was ended; what it did then nobody has distrusted.
+    UpTo(Seq),
 }
 
 impl Count {
     fn meets(&self, seq: Seq) -> bool {
-        self.ended || self.have >= seq
+        self.have >= seq
+            || self.settled.is_some_and(|settled| match settled {
+                Settled::All => true,
+                Settled::UpTo(last) => seq <= last,
+            })
+    }
+
+    /// Whether waiting is in vain.
+    fn misses(&self, seq: Seq) -> bool {
+        self.settled.is_some() && !self.meets(seq)
     }
 }
 
@@ -64,19 +82,27 @@ impl Sessions {
         if now.meets(seq) {
             return SessionOutcome::Met;
         }
+        if now.misses(seq) {
+            return SessionOutcome::Late;
+        }
         let deadline = Instant::now() + patience;
         if now.heard < seq {
             let heard = deadline.min(Instant::now() + UNHEARD_WAIT);
-            match timeout_at(heard, count.wait_for(|count| count.meets(seq) || count.heard >= seq)).await {
+            match timeout_at(
+                heard,
+                count.wait_for(|count| count.heard >= seq || count.meets(seq) || count.misses(seq)),
+            )
+            .await
+            {
                 Ok(Ok(_)) => {}
                 Ok(Err(_)) => return SessionOutcome::Unknown,
                 Err(_) => return SessionOutcome::Late,
             }
         }
-        match timeout_at(deadline, count.wait_for(|count| count.meets(seq))).await {
-            Ok(Ok(_)) => SessionOutcome::Waited,
+        match timeout_at(deadline, count.wait_for(|count| count.meets(seq) || count.misses(seq))).await {
+            Ok(Ok(count)) if count.meets(seq) => SessionOutcome::Waited,
+            Ok(Ok(_)) | Err(_) => SessionOutcome::Late,
             Ok(Err(_)) => SessionOutcome::Unknown,
-            Err(_) => SessionOutcome::Late,
         }
     }
 
@@ -107,13 +133,20 @@ impl Sessions {
         }
     }
 
-    /// Driver: `stream` has ended, and everything of it is applied here or distrusted.
-    pub(super) fn ended(&self, stream: Stream) {
+    /// Driver: `stream` has ended for this reason, and everything of it that was heard of is applied here or distrusted.
+    pub(super) fn ended(&self, stream: Stream, cause: EndCause) {
         let mut newly = false;
         self.update(stream, |count| {
-            newly = !count.ended;
-            count.ended = true;
-            newly
+            newly = count.settled.is_none();
+            let settled = match cause {
+                EndCause::SuccessorHolds | EndCause::Operator => Settled::All,
+                EndCause::Majority | EndCause::Bye | EndCause::Reset => {
+                    Settled::UpTo(count.heard.max(count.have))
+                }
+            };
+            // What was heard of since the first end is not older than its distrust.
+            count.settled = count.settled.or(Some(settled));
+            true
         });
         if newly {
             self.remember_ended(stream);
@@ -198,7 +231,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn tokens_of_an_ended_stream_are_met_until_it_is_forgotten() {
+    async fn a_token_that_an_ended_but_living_process_gave_out_later_is_late_at_once() {
+        // P-36
+        let sessions = Sessions::new(OWN);
+        sessions.counted(stream(2), Seq(5));
+        sessions.heard(stream(2), Seq(7));
+        let (began, unheard) = (Instant::now(), token(2, 8));
+        let (waiting, ()) = tokio::join!(sessions.reach(&unheard, SECOND), async {
+            tokio::task::yield_now().await;
+            sessions.ended(stream(2), EndCause::Majority);
+        });
+        assert_eq!(waiting, SessionOutcome::Late);
+        assert_eq!(sessions.reach(&token(2, 7), SECOND).await, SessionOutcome::Met);
+        // It comes back and is heard to have given out more: those numbers are covered once they are counted.
+        sessions.heard(stream(2), Seq(9));
+        assert_eq!(sessions.reach(&token(2, 9), SECOND).await, SessionOutcome::Late);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        sessions.counted(stream(2), Seq(9));
+        assert_eq!(sessions.reach(&token(2, 9), SECOND).await, SessionOutcome::Met);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_of_a_dead_process_are_met_until_its_stream_is_forgotten() {
         let sessions = Sessions::new(OWN);
         let (outcome, ()) = tokio::join!(
             async {
@@ -208,12 +262,12 @@ mod tests {
             },
             async {
                 tokio::task::yield_now().await;
-                sessions.ended(stream(2));
+                sessions.ended(stream(2), EndCause::SuccessorHolds);
             }
         );
         assert_eq!(outcome, SessionOutcome::Waited);
         for process in 0..ENDED_MAX as u128 {
-            sessions.ended(stream(100 + process));
+            sessions.ended(stream(100 + process), EndCause::Bye);
         }
         assert_eq!(sessions.reach(&token(2, 9), SECOND).await, SessionOutcome::Unknown);
     }

@@ -48,6 +48,27 @@ async fn beats_prove_an_old_value_within_their_round() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_with_an_instant_and_no_demand_is_told_how_old_its_answer_may_be() {
+    let (hub, one, other) = cut_pair().await;
+    let users = cache(&one);
+    let read = async || {
+        users.get_or_load(&7, Database::default().gives("a".to_owned())).at(one.now()).await.unwrap()
+    };
+    let first = read().await;
+    assert_eq!((first.served(), first.proven()), (Served::Load, true));
+    pass(seconds(1)).await;
+    let hit = read().await;
+    assert_eq!((hit.served(), hit.proven()), (Served::Hit, true));
+    assert!(hit.proof_age().unwrap() <= millis(250), "{:?}", hit.proof_age());
+    hub.cut("a", "b");
+    pass(seconds(10)).await;
+    let old = read().await;
+    assert_eq!((old.served(), old.proven()), (Served::Hit, true));
+    assert!(old.proof_age().unwrap() >= seconds(9), "{:?}", old.proof_age());
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_young_value_needs_no_proof() {
     // P-13
     let (hub, one, other) = cut_pair().await;

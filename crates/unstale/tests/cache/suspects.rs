@@ -1,7 +1,7 @@
 //! Suspects: what a node holds that may have missed an act.
 
 use unstale::metrics::names;
-use unstale::{Cache, FailSafe, Lookup, Node, Served};
+use unstale::{Cache, FailSafe, Freshness, Lookup, Node, Served};
 use unstale_port::memory::Hub;
 
 use crate::world::{Database, HOUR, builder, millis, pass, seconds, total};
@@ -82,6 +82,40 @@ async fn revalidation_is_limited_and_what_is_beyond_is_served_as_stale() {
         let read = users.get_or_load(&key, database.gives("after".to_owned())).at(node.now()).await.unwrap();
         assert_eq!(read.served(), Served::Load, "key {key}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_suspect_is_served_to_a_read_that_demands_a_write_or_a_new_value() {
+    // P-36: the third node does not know that it was ended, and goes on writing.
+    let (hub, [node, _b, third]) = three().await;
+    let users = cache(&node, FailSafe::for_at_most(HOUR));
+    let users_there: Cache<u64, String> = third.cache("users").build().unwrap();
+    fill(&users, 2_000).await;
+    pass(seconds(600)).await;
+    cut_off(&hub);
+    pass(millis(3_700)).await;
+    let database = Database::default();
+    // Until the limit of revalidations is reached.
+    let mut key = 100;
+    while users.get_or_load(&key, database.gives("after".to_owned())).at(node.now()).await.unwrap().served()
+        != Served::Stale
+    {
+        key += 1;
+    }
+    let receipt = users_there.remove(&1).await.unwrap();
+    assert!(!receipt.announced());
+    let read =
+        users.get_or_load(&1, database.gives("written".to_owned())).session(receipt.session()).await.unwrap();
+    assert_eq!((read.as_str(), read.served()), ("written", Served::Bypass));
+    let known = users_there.remove(&2).await.unwrap();
+    let freshness = Freshness::within(millis(1)).or_bypass();
+    let read = users
+        .get_or_load(&2, database.gives("new".to_owned()))
+        .freshness(freshness)
+        .at(node.now())
+        .await
+        .unwrap();
+    assert_eq!((read.as_str(), read.served(), known.announced()), ("new", Served::Bypass, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,7 @@ async fn without_a_majority_writes_are_applied_and_sent_but_not_announced() {
     let receipt = a.write(1, 11).await;
     assert!(!receipt.announced());
     assert_eq!(a.node.writable().unwrap_err().kind(), ErrorKind::Unannounced);
+    assert!(!a.node.ready().is_ready());
     assert_eq!(a.read(1).await, 11, "applied here");
     assert_eq!(a.node.metrics().count(names::WRITES, &[(names::OUTCOME, "unannounced")]), 1);
     let mut seen = false;
