@@ -1,1 +1,11 @@
-fn main() {}
+//! The `unstale` command.
+
+mod cli;
+mod demo;
+mod exit;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os()).into()
+}

@@ -1,0 +1,185 @@
+//! The cache that the demo is about: unstale on a mesh.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use unstale::{
+    Cache, Closed as How, Event, Events, FailSafe, Freshness, Lookup, Node, ProtocolEvent, Served, State,
+    Stream, Via,
+};
+use unstale_mesh::Mesh;
+use unstale_port::Backplane;
+
+use super::log::Log;
+use super::source::{Row, Source};
+use super::subject::{Answer, Ask, Receipt};
+use crate::demo::clock;
+use crate::demo::line::{ActNumber, Closed, Detail, Start};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a node waits to be joined with all its peers before it works with those that there are.
+const JOINING: Duration = Duration::from_secs(6);
+
+/// Nothing expires during a run: whatever leaves the cache was invalidated.
+const TIME_TO_LIVE: Duration = Duration::from_secs(4 * 3_600);
+
+/// A node and its cache.
+#[derive(Debug)]
+pub(super) struct Coherent {
+    node: Node,
+    rows: Cache<u32, Row>,
+    source: Arc<Source>,
+    observer: JoinHandle<()>,
+}
+
+impl Coherent {
+    /// Listens and begins to join the peers.
+    pub(super) async fn start(
+        start: &Start,
+        source: Arc<Source>,
+        log: Arc<Log>,
+    ) -> Result<(Self, SocketAddr), Failure> {
+        let mut mesh = Mesh::builder().cluster("unstale-demo").listen(start.listen.to_string());
+        for (name, address) in &start.peers {
+            mesh = mesh.peer(format!("{name}={address}"));
+        }
+        let mesh = mesh.start().await?;
+        let address = mesh.properties().listening.as_deref().ok_or("the mesh does not listen")?.parse()?;
+        let node = Node::builder("unstale-demo").name(&start.name).backplane(mesh).start().await?;
+        let rows = node
+            .cache("rows")
+            .time_to_live(TIME_TO_LIVE)
+            .fail_safe(FailSafe::for_at_most(TIME_TO_LIVE))
+            .build()?;
+        let observer = tokio::spawn(observe(node.events(), log, start.detail));
+        Ok((Self { node, rows, source, observer }, address))
+    }
+
+    /// Returns once the node is joined, or a while later.
+    pub(super) async fn joined(&self) {
+        let _ = tokio::time::timeout(JOINING, self.node.joined()).await;
+    }
+
+    /// Reads a row in the way that `ask` says; `None` if that failed.
+    pub(super) async fn read(&self, row: u32, ask: Ask) -> Option<Answer> {
+        let source = Arc::clone(&self.source);
+        let load = async move |_| source.load(row).await;
+        let get = self.rows.get_or_load(&row, load);
+        let (read, within) = match ask {
+            Ask::Plain => {
+                let value = get.await.ok()?;
+                return Some(Answer { row: *value, said_stale: false, proven_within: None });
+            }
+            Ask::ProvenOrFlag(within) => {
+                let freshness = Freshness::within(within).or_flag();
+                (get.freshness(freshness).at(self.node.now()).await.ok()?, within)
+            }
+            Ask::ProvenOrBypass(within) => {
+                let freshness = Freshness::within(within).or_bypass();
+                (get.freshness(freshness).at(self.node.now()).await.ok()?, within)
+            }
+            Ask::Session { token, .. } => (get.session(token.parse().ok()?).await.ok()?, Duration::MAX),
+        };
+        let proven_within = if read.served() == Served::Bypass {
+            Some(Duration::ZERO)
+        } else {
+            read.proven().then_some(within)
+        };
+        Some(Answer { row: **read, said_stale: read.served() == Served::Stale, proven_within })
+    }
+
+    /// Makes every node forget a row.
+    pub(super) async fn remove(&self, row: u32) -> Result<Receipt, unstale::Error> {
+        let receipt = self.rows.remove(&row).await?;
+        let session = receipt.session();
+        Ok(Receipt {
+            announced: receipt.announced(),
+            act: ActNumber { stream: session.stream().to_string(), number: session.seq().0 },
+            token: session.to_string(),
+        })
+    }
+
+    /// The row, if it would be answered without a load.
+    pub(super) fn hit(&self, row: u32) -> Option<Row> {
+        self.rows.get(&row).map(|value| *value)
+    }
+
+    /// Whether the row is there at all, trusted or not.
+    pub(super) fn resident(&self, row: u32) -> bool {
+        matches!(self.rows.lookup(&row), Lookup::Hit(_) | Lookup::Suspect(_) | Lookup::Stale(_))
+    }
+
+    /// How many rows are distrusted.
+    pub(super) fn suspects(&self) -> u64 {
+        let suspect = |row: &u32| matches!(self.rows.lookup(row), Lookup::Suspect(_));
+        (0..self.source.rows()).filter(suspect).count() as u64
+    }
+
+    /// How the node stands with its peers.
+    pub(super) fn state(&self) -> &'static str {
+        match self.node.status().state {
+            State::Joining => "joining",
+            State::Joined => "joined",
+            State::Alone => "alone",
+            State::Unjoined => "unjoined",
+            State::Left => "left",
+        }
+    }
+
+    /// Says goodbye to the peers.
+    pub(super) async fn leave(&self) {
+        // Whoever does not hear the goodbye finds out by the silence.
+        let _ = self.node.shutdown().await;
+    }
+}
+
+impl Drop for Coherent {
+    fn drop(&mut self) {
+        self.observer.abort();
+    }
+}
+
+/// Notes what the node reports.
+async fn observe(mut events: Events, log: Arc<Log>, detail: Detail) {
+    // Acts that are missing now, by stream.
+    let mut missing: HashMap<Stream, u64> = HashMap::new();
+    while let Some(event) = events.recv().await {
+        let is_of_peers = matches!(
+            event,
+            Event::State(_) | Event::Distrusted { .. } | Event::Lifted { .. } | Event::Protocol(_)
+        );
+        if detail == Detail::Peers && is_of_peers {
+            log.noticed(format!("{event:?}"));
+        }
+        if let Event::Applied { stream, range, via: Via::Live, at } = event {
+            let act = ActNumber { stream: stream.to_string(), number: range.first.0 };
+            log.applied(act, range.last.0, clock::of(at));
+        } else if let Event::Protocol(ProtocolEvent::GapSeen { stream, range, .. }) = event {
+            let before = missing.entry(stream).or_default();
+            log.lost(range.count().saturating_sub(*before));
+            *before = (*before).max(range.count());
+        } else if let Event::Protocol(ProtocolEvent::GapClosed { stream, range, how, since_up, since_seen }) =
+            event
+        {
+            let before = missing.remove(&stream).unwrap_or_default();
+            log.lost(range.count().saturating_sub(before));
+            let closed = Closed {
+                at: clock::now(),
+                up_to_seen_us: micros(since_up.saturating_sub(since_seen)),
+                up_to_closed_us: micros(since_up),
+            };
+            match how {
+                How::Replay | How::Digest => log.repaired(range.count(), closed),
+                How::Distrust => log.distrusted(closed),
+            }
+        }
+    }
+}
+
+fn micros(length: Duration) -> u64 {
+    length.as_micros() as u64
+}
