@@ -82,6 +82,8 @@ pub enum CacheEvent {
     LoadFailed(LoadFailure),
     /// A loaded value was not stored.
     FillRefused(FillRefusal),
+    /// A read joined the load of another caller.
+    Joined,
     /// The store (L2) failed in an operation; the cache went on without it.
     StoreFailed,
 }

@@ -84,6 +84,10 @@ impl<V> Answer<V> {
         Self { value: Some(value), served, proof: ReadProof { proven: false, age: None } }
     }
 
+    pub(crate) const fn of_nothing(served: Served) -> Self {
+        Self { value: None, served, proof: ReadProof { proven: false, age: None } }
+    }
+
     pub(crate) fn into_value(self) -> Result<Value<V>, Error> {
         self.value.ok_or_else(nothing)
     }

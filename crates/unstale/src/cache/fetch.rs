@@ -150,6 +150,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         }
         if joins {
             metrics.joined.increment();
+            self.cache.report(CacheEvent::Joined);
         }
     }
 

@@ -35,6 +35,10 @@ pub trait Form<V>: sealed::Sealed + Sized {
     /// The same form without the demand.
     type Bare;
 
+    /// Whether the news that there is nothing is an answer.
+    #[doc(hidden)]
+    const FINDS: bool;
+
     #[doc(hidden)]
     fn demand(&self) -> Demand;
     #[doc(hidden)]
@@ -46,6 +50,7 @@ pub trait Form<V>: sealed::Sealed + Sized {
 impl<V> Form<V> for Plain {
     type Output = Value<V>;
     type Bare = Self;
+    const FINDS: bool = false;
 
     fn demand(&self) -> Demand {
         Demand::NONE
@@ -63,6 +68,7 @@ impl<V> Form<V> for Plain {
 impl<V> Form<V> for Maybe {
     type Output = Option<Value<V>>;
     type Bare = Self;
+    const FINDS: bool = true;
 
     fn demand(&self) -> Demand {
         Demand::NONE
@@ -80,6 +86,7 @@ impl<V> Form<V> for Maybe {
 impl<V> Form<V> for Said<Plain> {
     type Output = Read<Value<V>>;
     type Bare = Plain;
+    const FINDS: bool = false;
 
     fn demand(&self) -> Demand {
         self.demand
@@ -97,6 +104,7 @@ impl<V> Form<V> for Said<Plain> {
 impl<V> Form<V> for Said<Maybe> {
     type Output = Read<Option<Value<V>>>;
     type Bare = Maybe;
+    const FINDS: bool = true;
 
     fn demand(&self) -> Demand {
         self.demand

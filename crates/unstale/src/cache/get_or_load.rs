@@ -32,6 +32,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Cancel-safe: dropping the future leaves the flight. A load that others wait for goes on, one that nobody waits for is
     /// dropped.
     ///
+    /// A loader that asks its own cache for its own key waits for itself, until its hard timeout if there is one.
+    ///
     /// # Errors
     /// [`crate::ErrorKind::Load`] with the loader's error as its source, [`crate::ErrorKind::LoadPanicked`],
     /// [`crate::ErrorKind::Timeout`], [`crate::ErrorKind::Nothing`] if there is no value.
@@ -182,7 +184,9 @@ where
         }
         // P-14: the proof before the entry.
         let proof = demand.at.map(|at| (self.cache.shared().proof(), at));
-        let handle = self.cache.table().get(self.key)?;
+        let Some(handle) = self.cache.table().get(self.key) else {
+            return if S::FINDS { self.cache.known_nothing(self.key) } else { None };
+        };
         self.cache.inner.metrics.hits.increment();
         let value = Value::new(handle);
         if let Some(share) = self.eager_share()

@@ -114,6 +114,9 @@ impl Policy {
                 "soft timeout without fail-safe: there is never an older value to answer with".to_owned(),
             );
         }
+        if self.overdue == Overdue::IsDropped && self.hard_timeout.is_none() {
+            faults.push("overdue loads are dropped at the hard timeout, and there is none".to_owned());
+        }
         faults
     }
 }
@@ -172,5 +175,7 @@ mod tests {
                 "soft timeout without fail-safe: there is never an older value to answer with",
             ]
         );
+        let dropped = Policy { overdue: Overdue::IsDropped, ..Policy::default() };
+        assert_eq!(dropped.faults(), ["overdue loads are dropped at the hard timeout, and there is none"]);
     }
 }

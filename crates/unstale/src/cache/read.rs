@@ -103,6 +103,13 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         Some(answer)
     }
 
+    /// The news that there is no value, if that is fresh.
+    pub(crate) fn known_nothing<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Answer<V>> {
+        let Found::Negative(_) = self.table().lookup(key) else { return None };
+        self.inner.metrics.negative_hits.increment();
+        Some(Answer::of_nothing(Served::Hit))
+    }
+
     /// The coarse clock in milliseconds, for limits of rates.
     pub(crate) fn coarse_ms(&self) -> u64 {
         u64::from(self.table().clock().now().0) * Tick::MILLIS

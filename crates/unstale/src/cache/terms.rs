@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
+use tracing::Instrument;
 use unstale_l1::{NewEntry, Scope, Tick};
 use unstale_port::Lease;
 
@@ -74,7 +75,12 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let scope = Scope::new(self.cache.table());
         let (load, notes) = Load::new(previous, scope.clone());
         let began = shared.now();
-        let loading = scope.clone().hold(loader(load));
+        let span = tracing::debug_span!(
+            "load",
+            cache = self.cache.inner.name.as_str(),
+            trigger = self.trigger.as_str()
+        );
+        let loading = scope.clone().hold(loader(load)).instrument(span);
         let answer = match self.policy.hard_timeout.filter(|_| self.policy.overdue == Overdue::IsDropped) {
             Some(limit) => timeout(limit, loading).await.map_err(|_| limit),
             None => Ok(loading.await),

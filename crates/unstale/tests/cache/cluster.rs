@@ -2,8 +2,9 @@
 
 use unstale::metrics::names;
 use unstale::{Cache, FailSafe, Node, Served};
+use unstale_port::memory::Hub;
 
-use crate::world::{Database, HOUR, applied, pair, pass, seconds};
+use crate::world::{Database, HOUR, applied, builder, pair, pass, seconds, total};
 
 fn cache(node: &Node) -> Cache<u64, String> {
     node.cache("users").time_to_live(HOUR).fail_safe(FailSafe::for_at_most(HOUR)).build().unwrap()
@@ -76,4 +77,23 @@ async fn what_another_node_removed_is_gone_for_fail_safe_and_what_it_set_is_not(
     let receipt = here.remove(&7).await.unwrap();
     applied(&other, receipt.session()).await;
     there.get_or_load(&7, database.fails()).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_loaded_before_the_node_has_joined_is_answered_and_not_stored() {
+    // P-25
+    let hub = Hub::fixed(["a", "b"]);
+    let node = builder("a").backplane(hub.join("a")).start().await.unwrap();
+    let users = cache(&node);
+    let database = Database::default();
+    for _ in 0..2 {
+        assert_eq!(*users.get_or_load(&7, database.gives("Ada".to_owned())).await.unwrap(), "Ada");
+    }
+    assert_eq!(database.reads(), 2);
+    assert_eq!(total(&node, names::CACHE_FILLS_REFUSED, "not-joined"), 2);
+    let peer = builder("b").backplane(hub.join("b")).start().await.unwrap();
+    node.joined().await.unwrap();
+    users.get_or_load(&7, database.gives("Ada".to_owned())).await.unwrap();
+    assert!(users.get(&7).is_some());
+    drop(peer);
 }

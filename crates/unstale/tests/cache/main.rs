@@ -28,6 +28,8 @@ mod reports;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod stress;
+#[cfg(test)]
 mod suspects;
 #[cfg(test)]
 mod tags;

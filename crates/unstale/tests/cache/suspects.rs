@@ -1,9 +1,12 @@
 //! Suspects: what a node holds that may have missed an act.
 
+use std::convert::Infallible;
+
 use unstale::metrics::names;
 use unstale::{Cache, FailSafe, Freshness, Lookup, Node, Served};
 use unstale_port::memory::Hub;
 
+use crate::gate::Gate;
 use crate::world::{Database, HOUR, builder, millis, pass, seconds, total};
 
 /// Three nodes of a fixed list, so that two of them can end the third.
@@ -149,4 +152,34 @@ async fn a_failing_revalidation_is_answered_by_fail_safe() {
         assert_eq!((read.as_str(), read.served(), read.proven()), ("before", Served::Stale, false));
     }
     assert_eq!(database.reads(), 1, "and the throttle holds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_during_a_revalidation_is_not_undone_by_it() {
+    // P1 for the load of a suspect
+    for reader_comes in [false, true] {
+        let (hub, [node, _b, _c]) = three().await;
+        let users = cache(&node, FailSafe::off());
+        fill(&users, 1).await;
+        cut_off(&hub);
+        pass(seconds(4)).await;
+        let (mut gate, passage) = Gate::new();
+        let revalidation = {
+            let users = users.clone();
+            let load = async move |_| Ok::<_, Infallible>(passage.pass().await);
+            tokio::spawn(async move { users.get_or_load(&0, load).await.unwrap() })
+        };
+        gate.reached().await;
+        assert_eq!(total(&node, names::CACHE_LOADS, "suspect"), 1);
+        let _receipt = users.remove(&0).await.unwrap();
+        if reader_comes {
+            let value = users.get_or_load(&0, Database::default().gives("after".to_owned())).await.unwrap();
+            assert_eq!(*value, "after");
+        }
+        gate.open("before".to_owned());
+        revalidation.await.unwrap();
+        assert_ne!(users.get(&0).as_deref().map(String::as_str), Some("before"));
+        let value = users.get_or_load(&0, Database::default().gives("after".to_owned())).await.unwrap();
+        assert_eq!(*value, "after");
+    }
 }
