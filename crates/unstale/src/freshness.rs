@@ -93,50 +93,88 @@ impl Freshness {
 
 /// What a node knows about the acts of all its members: one reading of the proof word.
 ///
-/// A read takes its instant first, then this, then the entry (P-14); [`crate::node::Shared::proof`] is an acquire load.
+/// A read takes its instant first, then this, then the entry (P-14); [`crate::node::Shared::proof`] is an acquire load. The
+/// word is an instant, or lies so far before or after all instants that one subtraction and one comparison say all: this is
+/// on the path of a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Proven(u64);
+pub(crate) struct Proven(i64);
 
 impl Proven {
+    /// Later than every instant, and twice the longest demand: 146 years.
+    const BEYOND: i64 = 1 << 62;
     /// Nothing is proven.
-    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(-Self::BEYOND);
     /// There is no other member: every instant is proven.
-    pub(crate) const PRESENT: Self = Self(u64::MAX);
+    pub(crate) const PRESENT: Self = Self(Self::BEYOND);
 
     /// Everything announced up to `instant` is applied here.
     pub(crate) const fn until(instant: Instant) -> Self {
-        // The last word stands for the present; an instant never reaches it (584 years after boot).
-        Self(if instant.0 == u64::MAX { u64::MAX - 1 } else { instant.0 })
+        Self(signed(instant))
     }
 
     pub(crate) const fn from_word(word: u64) -> Self {
-        Self(word)
+        Self(word.cast_signed())
     }
 
     pub(crate) const fn word(self) -> u64 {
-        self.0
+        self.0.cast_unsigned()
     }
 
     /// Whether everything announced more than `within` before `at` is reflected by whatever is read after this.
     #[inline]
     pub(crate) const fn covers(self, at: Instant, within: Duration) -> bool {
-        self.0 != 0 && self.0 >= at.minus(within).0
+        self.age(at).0 <= span(within)
     }
 
-    /// How old the proof is for a read at `at`; nothing if there is none.
-    pub(crate) const fn age(self, at: Instant) -> Option<Duration> {
+    /// How old the proof is for a read at `at`.
+    #[inline]
+    pub(crate) const fn age(self, at: Instant) -> ProofAge {
+        ProofAge(signed(at) - self.0)
+    }
+}
+
+/// The age of a proof in nanoseconds: below zero for the present, beyond every demand without a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProofAge(i64);
+
+impl ProofAge {
+    /// There was no proof.
+    pub(crate) const NONE: Self = Self(Proven::BEYOND);
+
+    /// The same as a duration; nothing if there was no proof.
+    pub(crate) const fn duration(self) -> Option<Duration> {
         match self.0 {
-            0 => None,
-            u64::MAX => Some(Duration::ZERO),
-            word => Some(at.since(Instant(word))),
+            Proven::BEYOND.. => None,
+            ..0 => Some(Duration::ZERO),
+            nanos => Some(Duration::from_nanos(nanos.cast_unsigned())),
         }
+    }
+}
+
+impl Default for ProofAge {
+    fn default() -> Self {
+        Self::NONE
     }
 }
 
 /// Whether a value whose load from the authority began at `began` is fresh without any proof (P-13).
 #[inline]
 pub(crate) const fn is_young(began: Instant, at: Instant, within: Duration) -> bool {
-    began.0 != 0 && began.0 >= at.minus(within).0
+    began.0 != 0 && signed(at) - signed(began) <= span(within)
+}
+
+/// An instant as a number that can be subtracted; instants end 146 years after the clock's epoch.
+#[inline]
+const fn signed(instant: Instant) -> i64 {
+    (instant.0 & (Proven::BEYOND.cast_unsigned() - 1)).cast_signed()
+}
+
+/// Nanoseconds; 68 years for longer times, [`Duration::MAX`] among them.
+#[inline]
+const fn span(within: Duration) -> i64 {
+    const SECONDS_MAX: u64 = 1 << 31;
+    let seconds = if within.as_secs() < SECONDS_MAX { within.as_secs() } else { SECONDS_MAX };
+    (seconds * 1_000_000_000 + within.subsec_nanos() as u64).cast_signed()
 }
 
 #[cfg(test)]
@@ -154,16 +192,24 @@ mod tests {
         let quarter = Duration::from_millis(250);
         assert!(proof.covers(ms(1_250), quarter));
         assert!(!proof.covers(ms(1_251), quarter));
-        assert_eq!(proof.age(ms(1_250)), Some(quarter));
-        assert_eq!(proof.age(ms(900)), Some(Duration::ZERO));
+        assert_eq!(proof.age(ms(1_250)).duration(), Some(quarter));
+        assert_eq!(proof.age(ms(900)).duration(), Some(Duration::ZERO));
     }
 
     #[test]
     fn no_proof_covers_nothing_and_the_present_covers_everything() {
         assert!(!Proven::NONE.covers(ms(1), Duration::MAX));
-        assert_eq!(Proven::NONE.age(ms(1)), None);
+        assert_eq!(Proven::NONE.age(ms(1)).duration(), None);
+        assert!(!Proven::NONE.covers(Instant(u64::MAX >> 2), Duration::MAX));
         assert!(Proven::PRESENT.covers(ms(u64::from(u32::MAX)), Duration::ZERO));
-        assert_eq!(Proven::PRESENT.age(ms(5)), Some(Duration::ZERO));
+        assert!(Proven::PRESENT.covers(Instant(u64::MAX >> 2), Duration::ZERO));
+        assert_eq!(Proven::from_word(Proven::NONE.word()), Proven::NONE);
+        assert_eq!(Proven::from_word(Proven::PRESENT.word()), Proven::PRESENT);
+        assert_eq!(Proven::PRESENT.age(ms(5)).duration(), Some(Duration::ZERO));
+        assert!(
+            !Proven::until(ms(1)).covers(ms(2), Duration::ZERO)
+                && Proven::until(ms(1)).covers(ms(2), Duration::MAX)
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::loader::Loader;
 use super::policy::Policy;
 use super::value::{Read, Served, Stored, Value};
 use super::{Cache, Key};
+use crate::freshness::ProofAge;
 use crate::{Error, ErrorKind, Freshness, SessionToken};
 
 /// A call that was not answered by a plain hit, with all that it owns.
@@ -72,7 +73,7 @@ pub struct Answer<V> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ReadProof {
     pub(crate) proven: bool,
-    pub(crate) age: Option<std::time::Duration>,
+    pub(crate) age: ProofAge,
 }
 
 impl<V> Answer<V> {
@@ -81,7 +82,7 @@ impl<V> Answer<V> {
     }
 
     pub(crate) const fn of_value(value: Value<V>, served: Served) -> Self {
-        Self { value: Some(value), served, proof: ReadProof { proven: false, age: None } }
+        Self { value: Some(value), served, proof: ReadProof { proven: false, age: ProofAge::NONE } }
     }
 
     pub(crate) const fn of_nothing(served: Served) -> Self {

@@ -101,7 +101,10 @@ pub(crate) struct Inner<K: Key, V: Send + Sync + 'static> {
     has_paused: AtomicBool,
     metrics: Arc<CacheMetrics>,
     name: Name,
-    node: Node,
+    /// What the node shares, one step away: bounded hits load its proof.
+    shared: Arc<Shared>,
+    /// Kept, so that the node lives as long as its caches.
+    _node: Node,
 }
 
 impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
@@ -149,7 +152,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             has_paused: AtomicBool::new(false),
             metrics,
             name,
-            node,
+            shared,
+            _node: node,
         });
         // Nobody else has this cell; a second writer cannot be.
         let _ = itself.set(Arc::downgrade(&inner));
@@ -178,7 +182,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        self.inner.node.shared()
+        &self.inner.shared
     }
 
     pub(crate) fn report(&self, what: CacheEvent) {

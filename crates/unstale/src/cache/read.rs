@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use unstale_core::Instant;
-use unstale_l1::{Lookup as Found, Probe, Tick};
+use unstale_l1::{Handle, Lookup as Found, Probe, Tick};
 
 use super::call::{Answer, Call, ReadProof};
 use super::fetch::{Fetched, Way};
 use super::terms::StoreUse;
-use super::value::{Lookup, Read, Served, Value};
+use super::value::{Lookup, Read, Served, Stored, Value};
 use super::{Cache, Key};
 use crate::event::{BypassReason, CacheEvent, LoadTrigger, StaleReason};
-use crate::freshness::{Exchange, Proven, is_young};
+use crate::freshness::{Exchange, ProofAge, Proven, is_young};
 use crate::metrics::{BoundedOutcome, SessionOutcome};
 use crate::{Error, ErrorKind, Freshness, Otherwise};
 
@@ -38,12 +38,11 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     where
         Q: Probe<K> + ?Sized,
     {
-        let answer = self.proven_hit(key, at, within)?;
-        let ReadProof { proven, age } = answer.proof;
-        Some(Read { value: answer.value?, served: answer.served, proof_age: age, proven })
+        let (handle, proof_age) = self.proven_handle(key, at, within)?;
+        Some(Read { value: Value::new(handle), served: Served::Hit, proof_age, proven: true })
     }
 
-    /// The same, at the present by the kernel's coarse clock: for a single read without a request's instant.
+    /// The same, at the present: for a single read without a request's instant. Reads the clock, which costs about 30 ns.
     #[inline]
     pub fn get_within_now<Q>(&self, key: &Q, within: Duration) -> Option<Read<Value<V>>>
     where
@@ -80,26 +79,40 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         self.table().iter().map(|(key, found)| (key, found.value().map(Value::new)))
     }
 
+    /// A hit that is proven, or young, with the age of the proof that was read before it.
+    #[inline]
+    fn proven_handle<Q>(
+        &self,
+        key: &Q,
+        at: Instant,
+        within: Duration,
+    ) -> Option<(Handle<Stored<V>>, ProofAge)>
+    where
+        Q: Probe<K> + ?Sized,
+    {
+        // P-14: the instant, then the proof, then the entry. All that does not need the entry is worked out before it: its
+        // reference count is a barrier, behind which each step would be waited for.
+        let proof = self.shared().proof();
+        let (is_proven, age) = (proof.covers(at, within), proof.age(at));
+        let handle = self.table().get(key)?;
+        if is_proven {
+            self.inner.metrics.proven_hits.increment();
+        } else if is_young(self.shared().instant_of(handle.began()), at, within) {
+            self.inner.metrics.young_hits.increment();
+        } else {
+            return None;
+        }
+        Some((handle, age))
+    }
+
     #[inline]
     pub(crate) fn proven_hit<Q>(&self, key: &Q, at: Instant, within: Duration) -> Option<Answer<V>>
     where
         Q: Probe<K> + ?Sized,
     {
-        // P-14: the instant, then the proof, then the entry.
-        let shared = self.shared();
-        let proof = shared.proof();
-        let handle = self.table().get(key)?;
-        let metrics = &self.inner.metrics;
-        let hits = if proof.covers(at, within) {
-            &metrics.proven_hits
-        } else if is_young(shared.instant_of(handle.began()), at, within) {
-            &metrics.young_hits
-        } else {
-            return None;
-        };
-        hits.increment();
+        let (handle, age) = self.proven_handle(key, at, within)?;
         let mut answer = Answer::of_value(Value::new(handle), Served::Hit);
-        answer.proof = ReadProof { proven: true, age: proof.age(at) };
+        answer.proof = ReadProof { proven: true, age };
         Some(answer)
     }
 
@@ -128,7 +141,7 @@ impl ReadProof {
     /// Of an answer of which nothing was demanded: proven if anything is known about its age at all.
     pub(crate) fn undemanded(proof: Proven, at: Instant, served: Served, is_new: bool) -> Self {
         let age = proof.age(at);
-        Self { proven: served != Served::Stale && (is_new || age.is_some()), age }
+        Self { proven: served != Served::Stale && (is_new || age.duration().is_some()), age }
     }
 }
 
@@ -216,8 +229,9 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     async fn bypass(&mut self, reason: BypassReason) -> Result<Answer<V>, Error> {
         let mark = self.cache.inner.flights.mark();
         self.said_bypass(reason);
-        let Fetched { mut answer, is_new, .. } = self.fetch(Way::After(mark), LoadTrigger::Bypass).await?;
+        // P-14: what is said of an answer was known before it was read.
         let (proof, at) = self.proof();
+        let Fetched { mut answer, is_new, .. } = self.fetch(Way::After(mark), LoadTrigger::Bypass).await?;
         answer.proof = ReadProof { proven: is_new, age: proof.age(at) };
         Ok(answer)
     }
@@ -250,6 +264,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     fn not_proven(&self, within: Duration, proof: Proven, at: Instant) -> Error {
         let age = proof
             .age(at)
+            .duration()
             .map_or_else(|| "there is no proof".to_owned(), |age| format!("the proof is {age:?} old"));
         let detail = format!("cache {}: not proven within {within:?}: {age}", self.cache.inner.name);
         Error::new(ErrorKind::NotProven, "read", detail)

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use unstale_l1::Handle;
 
+use crate::freshness::ProofAge;
+
 /// A cached value: a cheap, shared, immutable handle that derefs to it.
 ///
 /// A clone costs one reference count. The value lives as long as any handle does, also after it was evicted or removed.
@@ -212,7 +214,7 @@ pub enum Served {
 pub struct Read<T> {
     pub(crate) value: T,
     pub(crate) served: Served,
-    pub(crate) proof_age: Option<Duration>,
+    pub(crate) proof_age: ProofAge,
     pub(crate) proven: bool,
 }
 
@@ -236,7 +238,7 @@ impl<T> Read<T> {
     /// How old the node's proof was when the read began: everything announced anywhere before that was reflected.
     /// `None` while there is no proof.
     pub const fn proof_age(&self) -> Option<Duration> {
-        self.proof_age
+        self.proof_age.duration()
     }
 }
 

@@ -27,7 +27,12 @@ impl Readiness {
             Lease::None | Lease::Endless => None,
             Lease::Until(until) => Some(until.since(now)),
         };
-        Self { status, proof_age: shared.proof().age(now), writable: shared.words.announces_at(now), lease }
+        Self {
+            status,
+            proof_age: shared.proof().age(now).duration(),
+            writable: shared.words.announces_at(now),
+            lease,
+        }
     }
 
     /// Joined or alone, and not cut off from its members: writes are announced, fills are stored, proofs go on.
