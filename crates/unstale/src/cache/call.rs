@@ -86,7 +86,7 @@ impl<V> Answer<V> {
     }
 
     pub(crate) const fn of_nothing(served: Served) -> Self {
-        Self { value: None, served, proof: ReadProof { proven: false, age: None } }
+        Self { value: None, served, proof: ReadProof { proven: false, age: ProofAge::NONE } }
     }
 
     pub(crate) fn into_value(self) -> Result<Value<V>, Error> {
