@@ -1,7 +1,7 @@
 //! The cache that the demo is about: unstale on a mesh.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use unstale::{
     Stream, Via,
 };
 use unstale_mesh::Mesh;
-use unstale_port::Backplane;
 
 use super::log::Log;
 use super::source::{Row, Source};
@@ -43,13 +42,14 @@ impl Coherent {
         source: Arc<Source>,
         log: Arc<Log>,
     ) -> Result<(Self, SocketAddr), Failure> {
-        let mut mesh = Mesh::builder().cluster("unstale-demo").listen(start.listen.to_string());
+        let listener = TcpListener::bind(start.listen)?;
+        let address = listener.local_addr()?;
+        let mut mesh = Mesh::builder().cluster("unstale-demo").listener(listener);
         for (name, address) in &start.peers {
             mesh = mesh.peer(format!("{name}={address}"));
         }
-        let mesh = mesh.start().await?;
-        let address = mesh.properties().listening.as_deref().ok_or("the mesh does not listen")?.parse()?;
-        let node = Node::builder("unstale-demo").name(&start.name).backplane(mesh).start().await?;
+        let node =
+            Node::builder("unstale-demo").name(&start.name).backplane(mesh.start().await?).start().await?;
         let rows = node
             .cache("rows")
             .time_to_live(TIME_TO_LIVE)
