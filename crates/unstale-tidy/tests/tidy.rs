@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unstale-conformance", &["unstale-port"]),
     ("unstale-mesh", &["unstale-port"]),
     ("unstale", &["unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
-    ("unstale-cli", &["unstale", "unstale-mesh"]),
+    ("unstale-cli", &["unstale", "unstale-mesh", "unstale-port"]),
     (
         "unstale-bench",
         &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-mesh"],

@@ -13,7 +13,7 @@ const BLOCKS: usize = 400;
 const PASSES: usize = 16;
 const BOUND: Duration = Duration::from_millis(250);
 
-/// Both cases: the request's instant is passed, or the read takes one from the kernel's coarse clock.
+/// Both cases: the request's instant is passed, or the read takes it itself.
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
     let keys: Vec<String> = (0..KEYS).map(String::of).collect();
     let solo = Solo::filled(&keys);

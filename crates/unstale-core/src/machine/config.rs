@@ -149,7 +149,7 @@ impl Default for Limits {
             ended: 4096,
             peer_queue: Size::QUEUE_MAX,
             journal: JournalBound::default(),
-            message_bytes: 60 << 10,
+            message_bytes: Size::FRAME_MAX.bytes,
             exchanges: 1024,
         }
     }

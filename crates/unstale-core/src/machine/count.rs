@@ -1,39 +1,30 @@
 //! Frames: applied at once, counted in order (P-4).
 
-use std::sync::Arc;
-
 use super::{Machine, Output, Via};
 use crate::{Frame, Inserted, LinkId, Range, Scope, Seq, Stream};
 
 impl Machine {
-    pub(super) fn on_frame(&mut self, link: LinkId, frame: &Arc<Frame>) {
-        let stream = frame.stream;
+    pub(super) fn on_frame(&mut self, link: LinkId, frame: Frame) {
+        let Frame { stream, range, scope, .. } = frame;
         if stream.process == self.me.process {
             return;
         }
-        let Some(member) = self.members.get(&stream) else {
-            // Not tracked: applied, counted nowhere, and no tombstone has to live for ever (P-5).
-            self.apply(frame, Via::Live);
-            return;
+        let Some(member) = self.members.get(&stream).filter(|_| scope == Scope(0)) else {
+            // Not tracked: applied, counted nowhere, and no tombstone has to live for ever (P-5). Or part of a stream only: what a filter
+            // left out is not here, so it must not close a hole of the whole (P-7).
+            return self.apply(frame, Via::Live);
         };
-        if frame.scope != Scope(0) {
-            // What a filter left out is not here: it must not close a hole of the whole stream (P-7).
-            self.apply(frame, Via::Live);
-            return;
-        }
-        if member.count.contains(frame.range) {
+        if member.count.contains(range) {
             return;
         }
         let via = match &member.repair {
-            Some(repair) if repair.asked_for(frame.range) => Via::Repair,
+            Some(repair) if repair.asked_for(range) => Via::Repair,
             Some(_) | None => Via::Live,
         };
+        self.journal.push_peer(&frame);
         self.apply(frame, via);
-        self.journal.push_peer(frame);
-        self.count(stream, frame.range);
-        if let Some(before) = Seq(frame.range.first.0 - 1).some() {
-            self.expect(link, stream, before);
-        }
+        self.count(stream, range);
+        self.expect(link, stream, Seq(range.first.0 - 1));
         self.expect_at_once(stream, Seq::ZERO);
     }
 
@@ -53,23 +44,10 @@ impl Machine {
         }
     }
 
-    fn apply(&mut self, frame: &Arc<Frame>, via: Via) {
-        if frame.acts.is_empty() {
-            return;
+    fn apply(&mut self, frame: Frame, via: Via) {
+        let Frame { stream, range, stamp, batch, acts, .. } = frame;
+        if !acts.is_empty() {
+            self.put(Output::Apply { stream, range, acts, batch, stamp, via });
         }
-        self.put(Output::Apply {
-            stream: frame.stream,
-            range: frame.range,
-            acts: frame.acts.clone(),
-            batch: frame.batch,
-            stamp: frame.stamp,
-            via,
-        });
-    }
-}
-
-impl Seq {
-    const fn some(self) -> Option<Self> {
-        if self.0 == 0 { None } else { Some(self) }
     }
 }

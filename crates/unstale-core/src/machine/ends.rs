@@ -7,7 +7,7 @@ use super::member::{Member, Standing};
 use super::slots::Leaves;
 use super::tombs::{Rest, Tomb};
 use super::{DistrustCause, Event, Machine, Output, State, Suspects, WakeReason};
-use crate::{Bye, EndCause, Ended, HostProof, LinkId, Ranges, Reset, Seq, Stream};
+use crate::{Bye, EndCause, Ended, HostProof, LinkId, Name, Ranges, Reset, Seq, Stream};
 
 impl Machine {
     pub(super) fn on_bye(&mut self, link: LinkId, bye: Bye) {
@@ -96,6 +96,7 @@ impl Machine {
             count: member.count.clone(),
             scopes: member.scopes.clone(),
             doubts,
+            succeeded: false,
         });
         // Its last transaction may still commit.
         self.timers
@@ -118,6 +119,11 @@ impl Machine {
     fn entomb(&mut self, stream: Stream, tomb: Tomb) {
         let leaves = if tomb.cause == EndCause::Bye { Leaves::Electorate } else { Leaves::Nothing };
         self.slots.end(stream, &tomb.name, leaves);
+        let transaction = tomb.at.plus(self.config.timing.longest_transaction);
+        if tomb.rest.is_some() && transaction > self.now {
+            // Its last one may still commit.
+            self.timers.set(WakeReason::Transaction(stream), transaction);
+        }
         self.tombs.insert(stream, tomb, self.config.limits.ended);
         self.timers.set_if_none(WakeReason::Forget, self.now.plus(FORGET_EVERY));
     }
@@ -129,15 +135,12 @@ impl Machine {
         self.timers.clear(WakeReason::Answer(stream));
     }
 
-    /// Remembers the end of a stream that was never tracked here, or that was this node's own.
-    pub(super) fn bury(&mut self, end: &Ended) {
-        let at = self.now.minus(Duration::from_millis(u64::from(end.ago_ms)));
-        let rest = match end.cause {
-            EndCause::Bye | EndCause::Reset => None,
-            EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator => {
-                Some(Rest { count: Ranges::new(end.last), scopes: Vec::new(), doubts: Vec::new() })
-            }
-        };
+    /// Remembers the end of a stream that was never tracked here, or that was this node's own, with the distrusts that stand for it.
+    pub(super) fn bury(&mut self, end: &Ended, doubts: Vec<u64>) {
+        let at = self.now.minus(end.ago());
+        // Were it to come back, all of it would be missing, if anything was stored.
+        let count = Ranges::new(if doubts.is_empty() { end.last } else { Seq::ZERO });
+        let rest = (!end.is_clean()).then_some(Rest { count, scopes: Vec::new(), doubts, succeeded: false });
         self.entomb(end.stream, Tomb { name: end.name.clone(), last: end.last, cause: end.cause, at, rest });
     }
 
@@ -148,13 +151,32 @@ impl Machine {
     /// The longest transaction is over: what the ended stream may have committed since its end is distrusted, unless it came back and
     /// said all it did (P-32).
     pub(super) fn on_transaction_over(&mut self, stream: Stream) {
+        self.doubt_again(stream);
+    }
+
+    /// A hello under the name of a stream that was voted out and did not come back: it may have written until now, unannounced, and
+    /// will not say what (P-33).
+    pub(super) fn doubt_predecessors(&mut self, name: &Name, successor: Stream) {
+        for stream in self.tombs.succeed(name, successor) {
+            self.doubt_again(stream);
+        }
+    }
+
+    fn doubt_again(&mut self, stream: Stream) {
         let Some(tomb) = self.tombs.get_mut(stream) else { return };
         let cause = doubt(stream, tomb.cause);
-        let Some(rest) = tomb.rest.as_ref().filter(|rest| !rest.doubts.is_empty()) else { return };
+        let Some(rest) = tomb.rest.as_ref() else { return };
+        if self.joining.takes_bases() {
+            return;
+        }
         let what =
             if rest.scopes.is_empty() { Suspects::Everything } else { Suspects::Caches(rest.scopes.clone()) };
         let id = self.distrust(what, cause);
         if let Some(rest) = self.tombs.get_mut(stream).and_then(|tomb| tomb.rest.as_mut()) {
+            // Beyond the bound the oldest stays for good: it is not lifted should the stream come back.
+            if rest.doubts.len() == DOUBTS_MAX {
+                rest.doubts.remove(0);
+            }
             rest.doubts.push(id);
         }
     }
@@ -194,13 +216,30 @@ impl Machine {
     }
 }
 
+/// How many distrusts of one ended stream are remembered.
+const DOUBTS_MAX: usize = 8;
+
 /// How often ended streams are looked through.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// Whether a stream that was ended so may come back.
-const fn doubt(stream: Stream, cause: EndCause) -> DistrustCause {
+pub(super) const fn doubt(stream: Stream, cause: EndCause) -> DistrustCause {
     match cause {
         EndCause::Majority | EndCause::Bye | EndCause::Reset => DistrustCause::Silent(stream),
         EndCause::SuccessorHolds | EndCause::Operator => DistrustCause::Dead(stream),
+    }
+}
+
+impl Ended {
+    pub(super) fn ago(&self) -> Duration {
+        Duration::from_millis(u64::from(self.ago_ms))
+    }
+
+    /// Whether the last number is the origin's own word.
+    pub(super) const fn is_clean(&self) -> bool {
+        match self.cause {
+            EndCause::Bye | EndCause::Reset => true,
+            EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator => false,
+        }
     }
 }

@@ -222,10 +222,13 @@ impl Machine {
     /// Takes in who is at the other end of a link.
     fn meet(&mut self, link: LinkId, sender: &Sender<'_>) {
         let stream = sender.info.stream;
-        let dialled = self.links.get_mut(&link).and_then(|carrier| {
-            carrier.peer = Some(stream);
-            carrier.dialled.clone()
-        });
+        let Some(carrier) = self.links.get_mut(&link) else { return };
+        let predecessor = carrier.peer.replace(stream);
+        let dialled = carrier.dialled.clone();
+        if carrier.answered && predecessor != Some(stream) {
+            // Whoever answered is not there any more.
+            self.greet(link);
+        }
         self.prove_death(stream, sender.host_proof);
         if !self.is_member(stream) {
             self.track(&sender.info);

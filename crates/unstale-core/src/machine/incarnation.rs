@@ -56,18 +56,17 @@ impl Machine {
         self.life.awake = now;
         self.listen_afresh();
         self.report(Event::Late { by: late });
-        if self.members.is_empty() {
-            return;
-        }
-        if late > timing.silence {
+        if late > timing.silence && !self.members.is_empty() {
             self.take_next_incarnation(SelfEnd::Paused);
-        } else if late >= timing.silence / 2 {
+        } else if late >= timing.silence / 2 && !self.members.is_empty() {
             self.life.late = Some(now);
             let want = Message::ViewWant(ViewWant { stream: self.me });
             for link in self.links.values_mut().filter(|link| link.peer.is_some()) {
                 link.push(Control::ready(want.clone()));
             }
         }
+        // All deadlines are set anew, so this is seen once.
+        self.on_tick();
     }
 
     /// Takes no member for silent because of a time in which nobody listened.
@@ -113,7 +112,7 @@ impl Machine {
     pub(super) fn on_restarted(&mut self, last: Seq) {
         let Some(stream) = self.life.ended.take() else { return };
         let name = self.config.name.clone();
-        self.bury(&Ended { stream, name, last, cause: EndCause::Reset, ago_ms: 0 });
+        self.bury(&Ended { stream, name, last, cause: EndCause::Reset, ago_ms: 0 }, Vec::new());
         let reset = Message::Reset(Reset { stream, last, next: self.me });
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {

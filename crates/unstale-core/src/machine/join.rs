@@ -11,11 +11,12 @@ pub(super) struct Joining {
     since: Instant,
     /// Until when it cannot have missed that a member came and went.
     in_sync: Instant,
+    stores_since: Instant,
 }
 
 impl Joining {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { state: State::Joining, since: now, in_sync: now }
+        Self { state: State::Joining, since: now, in_sync: now, stores_since: now }
     }
 
     pub(super) const fn state(&self) -> State {
@@ -35,9 +36,9 @@ impl Joining {
         matches!(self.state, State::Joining)
     }
 
-    /// Whether a member may have come and gone without having been admitted here.
-    pub(super) const fn may_have_missed_members(&self) -> bool {
-        matches!(self.state, State::Unjoined)
+    /// Since when fills are stored; meaningless before they are.
+    pub(super) const fn stores_since(&self) -> Instant {
+        self.stores_since
     }
 }
 
@@ -112,6 +113,9 @@ impl Machine {
     pub(super) fn enter(&mut self, state: State) {
         if self.joining.state == state {
             return;
+        }
+        if self.joining.takes_bases() {
+            self.joining.stores_since = self.now;
         }
         self.joining.state = state;
         self.put(Output::State(state));

@@ -195,7 +195,7 @@ impl Machine {
             return;
         }
         match message {
-            Message::Frame(frame) => self.on_frame(link, &Arc::new(frame)),
+            Message::Frame(frame) => self.on_frame(link, frame),
             Message::Beat(beat) => self.on_beat(link, &beat),
             Message::Hello(hello) => self.on_hello(link, hello),
             Message::Admit(admit) => self.on_admit(link, admit),
@@ -211,6 +211,7 @@ impl Machine {
         }
     }
 
+    /// Does what is due.
     fn on_tick(&mut self) {
         while let Some(reason) = self.timers.pop(self.now) {
             match reason {

@@ -21,6 +21,8 @@ pub struct Status {
     pub proof: Proof,
     /// Whether its acts are announced.
     pub announce: Announce,
+    /// The hash of its members, itself included, that its beats carry.
+    pub view: u64,
     /// The last of its numbers that it knows of.
     pub last: Seq,
     /// The tracked members, sorted by stream.
@@ -107,6 +109,7 @@ impl Machine {
             state: self.joining.state(),
             proof: self.said.proof,
             announce: self.said.announce,
+            view: self.roster.hash(),
             last: self.own.last,
             members: tracked.map(|(stream, member)| member.status(*stream, now)).collect(),
             slots: self.slots.iter().map(slot).collect(),

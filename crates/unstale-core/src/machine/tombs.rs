@@ -26,6 +26,8 @@ pub(super) struct Rest {
     pub(super) count: Ranges,
     pub(super) scopes: Vec<Name>,
     pub(super) doubts: Vec<u64>,
+    /// Whether another process said hello under its name since.
+    pub(super) succeeded: bool,
 }
 
 impl Tombs {
@@ -49,6 +51,24 @@ impl Tombs {
 
     pub(super) fn get_mut(&mut self, stream: Stream) -> Option<&mut Tomb> {
         self.tombs.get_mut(&stream)
+    }
+
+    /// Streams of this name that were ended while they may still have been alive, and did not come back, now that another process has
+    /// the name. Each is said once.
+    pub(super) fn succeed(&mut self, name: &Name, successor: Stream) -> Vec<Stream> {
+        let mut silenced = Vec::new();
+        for (stream, tomb) in &mut self.tombs {
+            let in_doubt = matches!(tomb.cause, EndCause::Majority | EndCause::Operator);
+            if let Some(rest) = tomb.rest.as_mut().filter(|rest| !rest.succeeded)
+                && in_doubt
+                && tomb.name == *name
+                && stream.process != successor.process
+            {
+                rest.succeeded = true;
+                silenced.push(*stream);
+            }
+        }
+        silenced
     }
 
     /// Up to where a stream was counted when it ended.

@@ -1,9 +1,10 @@
 //! The view: who is a member here, and what others say about it (P-21, P-27).
 
+use super::ends::doubt;
 use super::link::Control;
 use super::member::Member;
 use super::output::SelfEnd;
-use super::{DistrustCause, Event, Machine, Suspects, WakeReason};
+use super::{Event, Machine, Suspects, WakeReason};
 use crate::{EndCause, Ended, LinkId, MemberInfo, Stream, View, ViewWant};
 
 /// The members, this node included, sorted.
@@ -81,6 +82,7 @@ impl Machine {
         self.report(Event::MemberUp { stream, name: info.name.clone() });
         self.say_counted(stream);
         self.doubt_namesakes(stream, &info.name);
+        self.doubt_predecessors(&info.name, stream);
         self.update_roster();
     }
 
@@ -125,13 +127,8 @@ impl Machine {
         ended: &[Ended],
     ) {
         let me = self.me;
-        // dead-origins-in-vector: a stream that lived and died unseen. Whoever stored what it loaded meanwhile may have missed its
-        // acts; who was joined did not, since nobody joins without being admitted by all.
-        if self.joining.may_have_missed_members() && ended.iter().any(|end| !self.has_known(end.stream)) {
-            self.distrust(Suspects::Everything, DistrustCause::Joined);
-        }
         for end in ended {
-            self.learn_end(end);
+            self.learn_end(from, end);
         }
         if self.me != me {
             return;
@@ -161,12 +158,12 @@ impl Machine {
         stream.process == self.me.process || self.is_member(stream) || self.tombs.contains(stream)
     }
 
-    fn learn_end(&mut self, end: &Ended) {
+    fn learn_end(&mut self, from: Stream, end: &Ended) {
         if end.stream == self.me {
             return self.take_next_incarnation(SelfEnd::Ended);
         }
         if !self.has_known(end.stream) {
-            return self.bury(end);
+            return self.learn_unknown_end(from, end);
         }
         match end.cause {
             EndCause::Bye | EndCause::Reset => self.end_cleanly(end.stream, end.last, end.cause),
@@ -175,6 +172,24 @@ impl Machine {
                     self.end_in_doubt(end.stream, cause);
                 }
             }
+        }
+    }
+
+    /// A stream lived and died unseen (dead-origins-in-vector). Whoever stores has missed what it wrote: that is repaired if its last
+    /// number is known, else all it may have written is distrusted.
+    fn learn_unknown_end(&mut self, from: Stream, end: &Ended) {
+        let is_before_all = self.now.since(self.joining.stores_since()) <= end.ago();
+        let wrote_nothing = end.last == crate::Seq::ZERO && end.is_clean();
+        if self.joining.takes_bases() || is_before_all || wrote_nothing {
+            self.bury(end, Vec::new());
+        } else if end.is_clean() && !self.is_full() {
+            self.members.insert(end.stream, Member::new(end.name.clone(), self.now, crate::Seq::ZERO, true));
+            self.note_holder(end.stream, from, end.last);
+            self.end_cleanly(end.stream, end.last, end.cause);
+            self.update_roster();
+        } else {
+            let id = self.distrust(Suspects::Everything, doubt(end.stream, end.cause));
+            self.bury(end, vec![id]);
         }
     }
 }

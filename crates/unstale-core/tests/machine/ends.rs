@@ -1,0 +1,77 @@
+//! Who ends a silent member, and when.
+
+use unstale_core::{DistrustCause, EndCause, Event, Input, Output};
+
+use crate::node::name;
+use crate::world::{MS, Members, SECOND, World};
+
+fn ended_by(world: &World, index: usize, cause: EndCause) -> usize {
+    world.events(index, |event| matches!(event, Event::MemberEnded { cause: by, .. } if *by == cause))
+}
+
+#[test]
+fn a_majority_ends_a_dead_member_after_l_and_distrusts_what_it_wrote_before_proofs_go_on() {
+    // P-30 (b), P-32
+    let mut world = World::joined(3, Members::Fixed, 41);
+    let dead = world.stream(2);
+    world.kill(2);
+    world.run_for(2 * SECOND);
+    assert_eq!(ended_by(&world, 0, EndCause::Majority), 0, "nobody votes before L");
+    assert!(
+        world.peek(0).proof_age_ms(world.now).is_none_or(|age| age > 1_500),
+        "its silence stops the proof"
+    );
+    world.run_for(2 * SECOND + 500 * MS);
+    for index in [0, 1] {
+        assert_eq!(ended_by(&world, index, EndCause::Majority), 1);
+        let [Output::Distrust { cause, .. }] = world.peek(index).distrusts.as_slice() else { panic!() };
+        assert_eq!(*cause, DistrustCause::Silent(dead));
+        assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    }
+    world.assert_coherent();
+}
+
+#[test]
+fn two_nodes_have_no_majority_so_the_operator_ends_the_dead_one() {
+    // P-30 (d)
+    let mut world = World::joined(2, Members::Fixed, 42);
+    world.kill(1);
+    world.run_for(20 * SECOND);
+    assert!(world.peek(0).distrusts.is_empty());
+    assert!(world.peek(0).proof_age_ms(world.now).is_none_or(|age| age > 15_000));
+    world.input(0, Input::EndByOperator { name: name("b") });
+    world.run_for(SECOND);
+    assert_eq!(ended_by(&world, 0, EndCause::Operator), 1);
+    assert!(!world.peek(0).distrusts.is_empty());
+    world.assert_coherent();
+}
+
+#[test]
+fn a_successor_on_the_same_address_proves_the_death_of_its_predecessor_without_waiting_for_l() {
+    // P-30 (c)
+    let mut world = World::new(3, Members::Fixed, 43).on_one_host();
+    world.start_all();
+    world.run_for(SECOND);
+    world.kill(1);
+    world.run_for(300 * MS);
+    world.start(1);
+    world.run_for(SECOND);
+    assert_eq!(ended_by(&world, 0, EndCause::SuccessorHolds), 1);
+    world.assert_joined();
+    world.assert_coherent();
+}
+
+#[test]
+fn a_member_that_says_goodbye_is_ended_at_once_and_nothing_is_distrusted() {
+    // P-29
+    let mut world = World::joined(3, Members::Fixed, 44);
+    world.write(2, 1);
+    world.input(2, Input::Leave);
+    world.run_for(500 * MS);
+    for index in [0, 1] {
+        assert_eq!(ended_by(&world, index, EndCause::Bye), 1);
+        assert!(world.peek(index).distrusts.is_empty());
+        assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    }
+    world.assert_coherent();
+}

@@ -1,0 +1,17 @@
+//! The machine in a small world of virtual time: links that are cut, lose, delay and reorder, nodes that pause, die and restart.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod node;
+mod puppet;
+mod watch;
+mod wire;
+mod world;
+
+mod clusters;
+mod ends;
+mod holes;
+mod joining;
+mod lease;
+mod proof;
+mod random;
