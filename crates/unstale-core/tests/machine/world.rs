@@ -22,6 +22,9 @@ enum Happening {
     Resume { node: usize },
 }
 
+/// Whether a message from one node to another is dropped.
+type Filter = Box<dyn FnMut(usize, usize, &Message) -> bool>;
+
 pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) nodes: Vec<Option<Node>>,
@@ -35,7 +38,7 @@ pub(crate) struct World {
     next_link: u64,
     next_process: u128,
     /// Drops the messages for which it says so: source, target, message.
-    pub(crate) filter: Option<Box<dyn FnMut(usize, usize, &Message) -> bool>>,
+    pub(crate) filter: Option<Filter>,
     pub(crate) sent: u64,
     /// How much happened at this very time.
     at_once: u32,
