@@ -23,9 +23,11 @@ fn unordered(nodes: usize, seed: u64) -> World {
 
 fn gaps(world: &World, index: usize) -> Vec<(u64, u64, Closed)> {
     let closed = |event: &Event| match event {
-        Event::GapClosed { how, since_up, since_seen, .. } => {
-            Some(((*since_up - *since_seen).as_millis() as u64, since_seen.as_millis() as u64, *how))
-        }
+        Event::GapClosed { how, since_up, since_seen, .. } => Some((
+            since_up.saturating_sub(*since_seen).as_millis() as u64,
+            since_seen.as_millis() as u64,
+            *how,
+        )),
         _ => None,
     };
     world.peek(index).events.iter().filter_map(closed).collect()
