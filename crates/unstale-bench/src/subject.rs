@@ -40,13 +40,13 @@ impl<K: BenchKey> Solo<K> {
         Self { runtime, node, cache }
     }
 
-    /// The same with every key in it.
+    /// The same with every key in it, loaded as a service would: a set is an act that other nodes are told of.
     pub(crate) fn filled(keys: &[K]) -> Self {
         let solo = Self::new(keys.len());
         solo.runtime.block_on(async {
             for (index, key) in keys.iter().enumerate() {
-                let receipt = solo.cache.set(key.clone(), workload::value(index)).await;
-                assert!(receipt.is_ok(), "a set on a node alone");
+                let load = move |_| async move { Ok::<_, std::convert::Infallible>(workload::value(index)) };
+                assert!(solo.cache.get_or_load(key, load).await.is_ok(), "a load that cannot fail");
             }
         });
         solo
