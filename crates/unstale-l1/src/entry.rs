@@ -3,7 +3,8 @@
 use std::fmt;
 use std::hint::black_box;
 use std::ops::Deref;
-use std::sync::Arc;
+
+use triomphe::Arc;
 
 use crate::fence::{Fences, SubjectRef, Token};
 use crate::shim::{AtomicU32, AtomicU64, Ordering};
@@ -225,6 +226,9 @@ impl<V> Clone for Slot<V> {
 ///
 /// A handle says nothing about the present: it was good when it was given out.
 pub struct Handle<V>(pub(crate) Arc<Entry<V>>);
+
+// It points to the value: moving the one does not move the other.
+impl<V> Unpin for Handle<V> {}
 
 impl<V> Handle<V> {
     /// What was finished when the load of this value began.

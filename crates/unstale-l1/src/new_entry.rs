@@ -1,6 +1,6 @@
 //! What is to be put into a table.
 
-use std::sync::Arc;
+use triomphe::Arc;
 
 use crate::entry::{Entry, Handle, Head, SUBJECTS_MAX, Slot, Subjects};
 use crate::fence::SubjectRef;

@@ -6,6 +6,7 @@ pub mod names;
 mod node;
 mod outcome;
 mod prometheus;
+mod stripe;
 
 use std::time::Duration;
 

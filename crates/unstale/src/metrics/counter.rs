@@ -1,7 +1,9 @@
 //! Counts: plain, striped for the hit path, and by reason.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::stripe::{self, STRIPES};
 
 /// A count that only grows.
 #[derive(Debug, Default)]
@@ -35,35 +37,31 @@ impl Gauge {
     }
 }
 
-/// How many threads can count without sharing a line; a power of two.
-const STRIPES: usize = 8;
-
-/// A count for the hit path: threads count on lines of their own.
+/// A count for the hit path. A thread that has a stripe to itself counts without a locked instruction, which would hold up
+/// every later load of its processor; threads beyond [`STRIPES`] share one.
 #[derive(Debug, Default)]
 pub(crate) struct StripedCounter([Stripe; STRIPES]);
 
 #[derive(Debug, Default)]
-#[repr(align(128))]
+#[repr(align(64))]
 struct Stripe(AtomicU64);
 
 impl StripedCounter {
     #[inline]
     pub(crate) fn increment(&self) {
-        self.0[stripe()].0.fetch_add(1, Ordering::Relaxed);
+        let stripe = stripe::mine();
+        let count = &self.0[stripe % STRIPES].0;
+        if stripe == stripe::SHARED {
+            count.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // Nobody else writes it while this thread has it, so nothing is lost.
+            count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn total(&self) -> u64 {
         self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
     }
-}
-
-#[inline]
-fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static STRIPE: usize = NEXT.fetch_add(1, Ordering::Relaxed) & (STRIPES - 1);
-    }
-    STRIPE.try_with(|stripe| *stripe).unwrap_or(0)
 }
 
 /// A closed set of label values.
