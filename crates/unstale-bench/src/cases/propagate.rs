@@ -15,8 +15,7 @@ use crate::report::Report;
 
 const SAMPLES: usize = 2_000;
 /// The bytes on the wire of a sealed frame with one act of this bench.
-const FRAME_BYTES: usize = 96;
-const PAUSE: Duration = Duration::from_micros(500);
+const FRAME_BYTES: usize = 67;
 const LOST: Duration = Duration::from_secs(5);
 
 /// The case `mesh`. Rivals without a brokerless transport are named as absent.
@@ -120,7 +119,6 @@ impl Pair {
             self.runtimes[1]
                 .block_on(self.b.get_or_load(&key, load).into_future())
                 .map_err(|e| broken(&e))?;
-            thread::sleep(PAUSE);
             // A service writes from a task beside the driver's.
             let a = self.a.clone();
             let write = self.runtimes[0].spawn(async move {
@@ -163,7 +161,6 @@ impl Raw {
         let mut samples = Vec::with_capacity(count);
         for _ in 0..count {
             let before = self.arrived.load(Ordering::Acquire);
-            thread::sleep(PAUSE);
             let began = Instant::now();
             (&self.writer)
                 .write_all(&[7; FRAME_BYTES])
