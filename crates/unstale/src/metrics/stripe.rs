@@ -79,10 +79,16 @@ mod tests {
         for _ in 0..3 {
             let count = |_| {
                 let counter = Arc::clone(&counter);
-                thread::spawn(move || (0..1_000).for_each(|_| counter.increment()))
+                thread::spawn(move || {
+                    for _ in 0..1_000 {
+                        counter.increment();
+                    }
+                })
             };
             let threads: Vec<_> = (0..STRIPES + 8).map(count).collect();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         }
         assert_eq!(counter.total(), 3 * (STRIPES as u64 + 8) * 1_000);
     }
