@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "unstale-bench",
         &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-mesh"],
     ),
+    ("unstale-sim", &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
     ("unstale-example-http", &["unstale", "unstale-mesh"]),
     ("unstale-tidy", &[]),
 ];
