@@ -66,7 +66,8 @@ impl<'a> Section<'a> {
 
     fn publish(&self) {
         // Pairs with the Acquire of a token: a load that has this number sees all of the act.
-        self.shared.applied.0.fetch_max(self.number, Ordering::Release);
+        let order = self.shared.mechanisms.order(Mechanism::CountRelease, Ordering::Release);
+        self.shared.applied.0.fetch_max(self.number, order);
     }
 }
 

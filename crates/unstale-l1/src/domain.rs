@@ -13,7 +13,7 @@ use crate::batch::{Committed, LocalActs, Plan};
 use crate::distrust::{Distrust, Suspects};
 use crate::fence::{Fences, Rows, Token};
 use crate::key::Key;
-use crate::mechanism::Mechanisms;
+use crate::mechanism::{Mechanism, Mechanisms};
 use crate::registry::{Registry, TableExists};
 use crate::shim::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, Padded, RwLock};
 use crate::table::{Table, TableConfig};
@@ -33,7 +33,7 @@ pub struct DomainConfig {
     pub fills: Fills,
     /// The mechanism that does not work.
     #[cfg(feature = "mutations")]
-    pub without: Option<crate::mechanism::Mechanism>,
+    pub without: Option<Mechanism>,
 }
 
 /// Whether tables store values.
@@ -238,6 +238,6 @@ impl fmt::Debug for Domain {
 
 impl Shared {
     pub(crate) fn token(&self) -> u64 {
-        self.applied.0.load(Ordering::Acquire)
+        self.applied.0.load(self.mechanisms.order(Mechanism::TokenAcquire, Ordering::Acquire))
     }
 }

@@ -74,6 +74,11 @@ impl Head {
         self.deadline.compare_exchange(UNPUBLISHED, deadline, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
+    /// What a plain store in the place of [`Head::publish`] would do.
+    pub(crate) fn publish_over_marks(&self, deadline: Tick) {
+        self.deadline.store(deadline.0.max(STALE), Ordering::Release);
+    }
+
     pub(crate) fn mark_stale(&self) {
         self.deadline.swap(STALE, Ordering::AcqRel);
     }
@@ -157,13 +162,13 @@ impl Subjects {
 impl Many {
     fn moved(&self, fences: &Fences, token: u64, applied: &AtomicU64) -> bool {
         // Read before the fences: an act that ends in between makes the next reader look again.
-        let applied = applied.load(Ordering::Acquire);
-        if self.checked.load(Ordering::Relaxed) == applied {
+        let before = applied.load(Ordering::Acquire);
+        if self.checked.load(Ordering::Relaxed) == before {
             return false;
         }
         let moved = self.refs.iter().any(|subject| fences.moved_since(*subject, token));
         if !moved {
-            self.checked.store(applied, Ordering::Relaxed);
+            self.checked.store(fences.count_before(before, applied), Ordering::Relaxed);
         }
         moved
     }

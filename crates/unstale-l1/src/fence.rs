@@ -105,12 +105,17 @@ impl Fences {
     /// Whether there was an act on the subject that something of this token may have missed.
     #[inline]
     pub(crate) fn moved_since(&self, subject: SubjectRef, token: u64) -> bool {
-        self.stale.moved_since(subject, token)
+        self.stale.moved_since(subject, token, self.mechanisms)
+    }
+
+    /// The count under which a list of subjects may be remembered as unmoved: `before` was read before their fences.
+    pub(crate) fn count_before(&self, before: u64, applied: &AtomicU64) -> u64 {
+        if self.mechanisms.on(Mechanism::CountBeforeList) { before } else { applied.load(Ordering::Acquire) }
     }
 
     /// Whether such an act ended the subject.
     pub(crate) fn ended_since(&self, subject: SubjectRef, token: u64) -> bool {
-        self.gone.moved_since(subject, token)
+        self.gone.moved_since(subject, token, self.mechanisms)
     }
 }
 
@@ -156,9 +161,10 @@ impl Pair {
 
     // Acquire makes reads causal between two subjects: who saw the second act sees the first one too.
     #[inline]
-    fn moved_since(&self, subject: SubjectRef, token: u64) -> bool {
-        self.first(subject).load(Ordering::Acquire) > token
-            && self.second(subject).load(Ordering::Acquire) > token
+    fn moved_since(&self, subject: SubjectRef, token: u64, mechanisms: Mechanisms) -> bool {
+        let order = mechanisms.order(Mechanism::ReaderAcquire, Ordering::Acquire);
+        self.first(subject).load(order) > token
+            && (self.second(subject).load(order) > token || !mechanisms.on(Mechanism::TwoRows))
     }
 
     #[inline]

@@ -23,6 +23,7 @@ pub struct NewEntry<V> {
     parts: Recorded,
     inherited: Vec<SubjectRef>,
     began_max: Tick,
+    origin: Origin,
     keeping: Keeping,
 }
 
@@ -31,6 +32,14 @@ pub struct NewEntry<V> {
 pub(crate) enum Keeping {
     Stored,
     AnsweredOnly,
+}
+
+/// How a value came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Read,
+    /// It was there, and the authority said that it is not modified.
+    Confirmed,
 }
 
 /// Whether it is known when the load of a value began.
@@ -64,6 +73,7 @@ impl<V> NewEntry<V> {
             parts,
             inherited: Vec::new(),
             began_max: Tick::LAST,
+            origin: Origin::Read,
             keeping: Keeping::Stored,
         }
     }
@@ -110,6 +120,7 @@ impl<V> NewEntry<V> {
             self.began_max = self.began_max.min(confirmed.began());
         }
         self.version = self.version.or(subjects.version());
+        self.origin = Origin::Confirmed;
         self
     }
 
@@ -155,8 +166,11 @@ impl<V> NewEntry<V> {
             has_dependencies: refs.len() > tags,
             overflowed: self.parts.overflowed() || refs.len() > SUBJECTS_MAX,
             subjects: Subjects::new(&refs, tags, self.version),
+            origin: self.origin,
             keeping: self.keeping,
             tainted,
+            #[cfg(feature = "mutations")]
+            parts_token: self.parts.token(),
         }
     }
 }
@@ -195,6 +209,9 @@ pub(crate) struct Prepared<V> {
     pub(crate) tainted: bool,
     pub(crate) overflowed: bool,
     pub(crate) keeping: Keeping,
+    pub(crate) origin: Origin,
+    #[cfg(feature = "mutations")]
+    pub(crate) parts_token: u64,
 }
 
 impl<V> Prepared<V> {

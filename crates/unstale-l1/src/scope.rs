@@ -46,6 +46,9 @@ pub struct Recorded {
     tainted: bool,
     deadline: Tick,
     began: Tick,
+    /// The least token of what was read.
+    #[cfg(feature = "mutations")]
+    token: u64,
 }
 
 impl Scope {
@@ -113,6 +116,10 @@ impl Scope {
             recorded.deadline = recorded.deadline.min(head.deadline());
         }
         recorded.began = recorded.began.min(head.began);
+        #[cfg(feature = "mutations")]
+        {
+            recorded.token = recorded.token.min(head.token);
+        }
     }
 }
 
@@ -148,6 +155,11 @@ impl Recorded {
         self.began
     }
 
+    #[cfg(feature = "mutations")]
+    pub(crate) const fn token(&self) -> u64 {
+        self.token
+    }
+
     fn insert(&mut self, subject: SubjectRef) {
         if self.subjects.len() < SUBJECTS_MAX {
             self.subjects.insert(subject);
@@ -159,8 +171,15 @@ impl Recorded {
 
 impl Default for Recorded {
     fn default() -> Self {
-        let subjects = BTreeSet::new();
-        Self { subjects, overflow: false, tainted: false, deadline: Tick::LAST, began: Tick::LAST }
+        Self {
+            subjects: BTreeSet::new(),
+            overflow: false,
+            tainted: false,
+            deadline: Tick::LAST,
+            began: Tick::LAST,
+            #[cfg(feature = "mutations")]
+            token: u64::MAX,
+        }
     }
 }
 

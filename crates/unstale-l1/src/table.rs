@@ -280,9 +280,14 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         }
         // A reader may have found it before the act that was missed dropped it, and come here after the doubt was lifted.
         let subject = self.key_subject(key);
+        let mechanisms = self.shared.mechanisms;
         let innocent = self.suspect_until(head, subject).is_none()
-            && !self.shared.fences.moved_since(subject, head.token);
+            && !(self.shared.fences.moved_since(subject, head.token)
+                && mechanisms.on(Mechanism::VettingReadsKey));
         if innocent {
+            let is_early = mechanisms.on(Mechanism::GenerationBeforeDoubts);
+            let generation =
+                if is_early { generation } else { self.shared.generation.load(Ordering::Acquire) };
             head.vetted.store(generation, Ordering::Relaxed);
         }
         innocent

@@ -11,6 +11,7 @@ use crate::act::Section;
 use crate::batch::{Acted, Committed, LocalActs};
 use crate::fence::{Reach, Token};
 use crate::key::{Key, Probe};
+use crate::mechanism::Mechanism;
 use crate::new_entry::NewEntry;
 use crate::registry::AnyTable;
 use crate::tick::Tick;
@@ -42,7 +43,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
             &act,
             wall_ms,
             |number| {
-                is_old.set(!self.is_unmoved_since(subject, since.0));
+                let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
+                is_old.set(checks && !self.is_unmoved_since(subject, since.0));
                 self.inner.raise_for_set(subject, number);
             },
             |number, displaced| {

@@ -10,7 +10,7 @@ use crate::fence::SubjectRef;
 use crate::flight::Flight;
 use crate::key::Key;
 use crate::mechanism::Mechanism;
-use crate::new_entry::{Keeping, NewEntry, Prepared};
+use crate::new_entry::{Keeping, NewEntry, Origin, Prepared};
 use crate::shim::Ordering;
 use crate::tick::Tick;
 
@@ -98,21 +98,24 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         let token = self.token_of(flight.token, &prepared);
         let deadline = prepared.deadline;
         let unfit = self.unfit(&prepared);
+        let is_unchecked = prepared.origin == Origin::Confirmed
+            && !self.shared.mechanisms.on(Mechanism::NotModifiedUnderLock);
         let slot = prepared.into_slot(token);
         let found = slot.found();
         if let Some(refusal) = unfit {
-            slot.head().publish(deadline);
+            self.publish(slot.head(), deadline);
             return Landed::Refused(found, refusal);
         }
         let mut displaced = Displaced::default();
-        let put =
-            self.put(key, slot, deadline, &mut displaced, |head| !self.moved_or_sunk(flight.subject, head));
+        let put = self.put(key, slot, deadline, &mut displaced, |head| {
+            is_unchecked || !self.moved_or_sunk(flight.subject, head)
+        });
         if put == Put::Done {
             return Landed::Stored(found);
         }
         // Readers may have found a withdrawn entry in the map and be about to look whether it is published: never.
         if put != Put::Withdrawn {
-            found.head().publish(deadline);
+            self.publish(found.head(), deadline);
         }
         match self.map.get(key).filter(|resident| self.is_fresh(resident.head(), key)) {
             Some(resident) => Landed::Newer(resident.found()),
@@ -136,7 +139,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         let mechanisms = self.shared.mechanisms;
         let checks = mechanisms.on(Mechanism::CheckAtStore);
         if !mechanisms.on(Mechanism::UnpublishedUntilChecked) {
-            slot.head().publish(deadline);
+            self.publish(slot.head(), deadline);
         }
         loop {
             if checks && !ok(slot.head()) {
@@ -152,7 +155,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
                     EntryAction::ReplaceWithGuard
                 } else {
                     let old = mem::replace(resident, slot.clone());
-                    slot.head().publish(deadline);
+                    self.publish(slot.head(), deadline);
                     EntryAction::Retain(Occupied::Swapped(old))
                 }
             };
@@ -175,7 +178,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
                 if !ok(slot.head()) {
                     return Put::NotOk;
                 }
-                slot.head().publish(deadline);
+                self.publish(slot.head(), deadline);
                 return guard.insert_with_lifecycle(slot, displaced).map_or(Put::NotOk, |()| Put::Done);
             }
             // An error means that the reservation was taken away, not that the value is old.
@@ -188,7 +191,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
                 }
                 return Put::Withdrawn;
             }
-            slot.head().publish(deadline);
+            self.publish(slot.head(), deadline);
             return Put::Done;
         }
     }
@@ -204,6 +207,14 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         let deadline = prepared.deadline;
         let slot = prepared.into_slot(number);
         self.put(key, slot, deadline, displaced, |_| true) == Put::Done
+    }
+
+    fn publish(&self, head: &Head, deadline: Tick) {
+        if self.shared.mechanisms.on(Mechanism::PublishByCas) {
+            head.publish(deadline);
+        } else {
+            head.publish_over_marks(deadline);
+        }
     }
 
     fn fills(&self) -> bool {
@@ -231,7 +242,11 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             return true;
         }
         match (resident.subjects.version(), new.subjects.version()) {
-            (Some(version), Some(new)) => version > new && !self.ended(resident),
+            (Some(version), Some(new)) => {
+                version > new
+                    && !self.ended(resident)
+                    && self.shared.mechanisms.on(Mechanism::GreaterVersionStays)
+            }
             (Some(_), None) | (None, Some(_) | None) => false,
         }
     }
@@ -250,6 +265,11 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         let mechanisms = self.shared.mechanisms;
         let early = mechanisms.on(Mechanism::TokenBeforeRead)
             && (mechanisms.on(Mechanism::TokenAtStart) || !prepared.has_dependencies);
-        if early { token } else { self.shared.token() }
+        let token = if early { token } else { self.shared.token() };
+        #[cfg(feature = "mutations")]
+        if !mechanisms.on(Mechanism::OwnToken) {
+            return token.min(prepared.parts_token);
+        }
+        token
     }
 }

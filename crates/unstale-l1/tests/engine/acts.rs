@@ -167,15 +167,15 @@ fn a_removal_between_the_check_and_the_put_is_seen_by_the_check_after_it() {
 
 #[test]
 fn a_set_of_what_was_read_before_another_act_only_removes() {
-    let world = World::new(DomainConfig::default());
-    let (first, second) = (world.domain.token(), world.domain.token());
-    // Two writers, and the one that wrote last announces first.
-    let _ = world.users.set_since(&7, plain(2), second, 0);
-    assert_eq!(read(&world.users, 7), Some(2));
-    let late = world.users.set_since(&7, plain(OLD), first, 0);
-    assert!(late.present);
-    assert_eq!(read(&world.users, 7), None);
-    assert_eq!(late.appended.range.last, Seq(2));
-    let _ = world.users.set_since(&7, plain(3), world.domain.token(), 0);
-    assert_eq!(read(&world.users, 7), Some(3));
+    shows(&["set-since"], |world| {
+        let (first, second) = (world.domain.token(), world.domain.token());
+        // Two writers, and the one that wrote last announces first.
+        let _ = world.users.set_since(&7, plain(2), second, 0);
+        ensure(read(&world.users, 7) == Some(2), "nothing came before")?;
+        let late = world.users.set_since(&7, plain(OLD), first, 0);
+        ensure(late.present && late.appended.range.last == Seq(2), "it is an act")?;
+        ensure(read(&world.users, 7).is_none(), "what it sets may be older")?;
+        let _ = world.users.set_since(&7, plain(3), world.domain.token(), 0);
+        ensure(read(&world.users, 7) == Some(3), "nothing came since")
+    });
 }

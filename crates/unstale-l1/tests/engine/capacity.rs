@@ -7,7 +7,7 @@ use unstale_l1::{
     DomainConfig, ENTRY_OVERHEAD_BYTES, Flights, Landed, NewEntry, Refusal, Table, TableConfig, Tick,
 };
 
-use crate::world::{OLD, World, lead, name, plain, read, stored};
+use crate::world::{OLD, World, ensure, lead, name, plain, read, shows, stored};
 
 fn table<V: Send + Sync + 'static>(world: &World, config: TableConfig<u64, V>) -> Table<u64, V> {
     world.domain.table(name("bounded"), config).unwrap()
@@ -83,24 +83,26 @@ fn a_value_heavier_than_the_table_is_answered_and_leaves_nothing_old_behind() {
 
 #[test]
 fn a_greater_version_is_never_replaced_by_a_lesser_one() {
-    let world = World::new(DomainConfig::default());
-    let at = |value, version| plain(value).fail_safe(Tick(900)).version(version);
-    let older = world.lead_user(7);
-    stored(lead(world.user_loads.join_after(&7, world.user_loads.mark())).land(at(5, 5)));
-    let landed = older.land(at(4, 4));
-    assert!(matches!(landed, Landed::Newer(_)), "{landed:?}");
-    assert_eq!(world.users.get(&7).unwrap().version(), Some(5));
-    let _ = world.users.set(&7, at(3, 3), 0);
-    assert_eq!(read(&world.users, 7), Some(5));
-    let _ = world.users.set(&7, at(6, 6), 0);
-    assert_eq!(read(&world.users, 7), Some(6));
-    // A replica that lags behind what was cached and expired is found out, too.
-    world.wait(100);
-    let landed = world.lead_user(7).land(at(5, 5));
-    assert!(matches!(landed, Landed::Refused(_, Refusal::Older)), "{landed:?}");
-    // A remove ends the comparison.
-    let _ = world.users.remove(&7, 0);
-    stored(world.lead_user(7).land(at(1, 1)));
+    shows(&["greater-version-stays"], |world| {
+        let at = |value, version| plain(value).fail_safe(Tick(900)).version(version);
+        let older = world.lead_user(7);
+        stored(lead(world.user_loads.join_after(&7, world.user_loads.mark())).land(at(5, 5)));
+        let landed = older.land(at(4, 4));
+        ensure(matches!(landed, Landed::Newer(_)), format!("{landed:?}"))?;
+        ensure(world.users.get(&7).is_some_and(|five| five.version() == Some(5)), "5 is newer than 4")?;
+        let _ = world.users.set(&7, at(3, 3), 0);
+        ensure(read(&world.users, 7) == Some(5), "5 is newer than 3")?;
+        let _ = world.users.set(&7, at(6, 6), 0);
+        ensure(read(&world.users, 7) == Some(6), "6 is newer than 5")?;
+        // A replica that lags behind what was cached and expired is found out, too.
+        world.wait(100);
+        let landed = world.lead_user(7).land(at(5, 5));
+        ensure(matches!(landed, Landed::Refused(_, Refusal::Older)), format!("{landed:?}"))?;
+        // A remove ends the comparison.
+        let _ = world.users.remove(&7, 0);
+        stored(world.lead_user(7).land(at(1, 1)));
+        Ok(())
+    });
 }
 
 /// Its destructor uses the cache that it was in.

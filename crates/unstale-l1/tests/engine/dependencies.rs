@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use unstale_core::{Act, Subject, Verb};
 use unstale_l1::{DomainConfig, Landed, NewEntry, Refusal, SUBJECTS_MAX, Scope, Tick};
 
-use crate::world::{OLD, World, ensure, is_stale, lead, name, plain, read, shows, stored};
+use crate::world::{OLD, TAG, World, ensure, is_stale, lead, name, plain, read, shows, stored};
 
 /// Computes order 9 from user 7.
 fn order_from_user(world: &World) {
@@ -132,6 +132,34 @@ fn a_long_list_of_dependencies_is_looked_through_again_after_every_act() {
     }
     let _ = world.users.remove(&99, 0);
     assert_eq!(read(&world.orders, 9), None);
+}
+
+#[test]
+fn a_value_is_stored_though_one_of_its_parts_is_older_than_an_act_on_its_tag() {
+    // With the least of its parts' tokens it would never be stored again.
+    shows(&["own-token"], |world| {
+        world.load_user(7, OLD);
+        let _ = world.orders.expire_tag(TAG, 0);
+        let lead = lead(world.order_loads.join(&9));
+        let scope = Scope::new(&world.orders);
+        scope.run(|| world.users.get(&7));
+        let tag = world.orders.tag_subject(TAG);
+        let landed = lead.land(plain(OLD).tags([tag]).parts(&scope));
+        ensure(matches!(landed, Landed::Stored(_)), format!("{landed:?}"))
+    });
+}
+
+#[test]
+fn a_thousand_keys_under_change_starve_hardly_any_other_key() {
+    // In rows of 2^14, by chance: 0.4 % with two of them, 6 % with one.
+    shows(&["two-rows"], |world| {
+        let leads: Vec<_> = (0..500).map(|key| world.lead_user(key)).collect();
+        let hot: Vec<u64> = (1_000..2_000).collect();
+        assert!(world.users.remove_many(&hot, 0).is_some());
+        let landed = leads.into_iter().map(|lead| lead.land(plain(OLD)));
+        let refused = landed.filter(|landed| matches!(landed, Landed::Refused(..))).count();
+        ensure(refused <= 10, format!("{refused} of 500 were refused"))
+    });
 }
 
 #[test]

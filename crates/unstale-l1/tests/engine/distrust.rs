@@ -1,9 +1,10 @@
 //! Suspects (P-19, P-20, P-25).
 
 use unstale_core::{Act, DigestRow, Subject, SuspectFilter, Verb};
-use unstale_l1::{DomainConfig, Fills, Joined, Landed, Lookup, Refusal, Scope, Suspects, Tick};
+use unstale_l1::{DomainConfig, Fills, Joined, Landed, Lookup, Refusal, Scope, Suspects, TableConfig, Tick};
 
-use crate::world::{OLD, TAG, World, is_stale, is_suspect, lead, name, plain, read, stored};
+use crate::hooked::{Hooked, when_encoded};
+use crate::world::{OLD, TAG, World, ensure, is_stale, is_suspect, lead, name, plain, read, shows, stored};
 
 const UNTIL: Tick = Tick(500);
 
@@ -161,6 +162,26 @@ fn nothing_is_stored_before_fills_are_allowed_nor_what_began_before() {
     assert_eq!(read(&world.users, 7), Some(2));
     let _ = world.users.set(&7, plain(3), 0);
     assert_eq!(read(&world.users, 7), None);
+}
+
+#[test]
+fn what_a_reader_holds_of_a_key_that_was_removed_is_not_found_innocent() {
+    shows(&["vetting-reads-key"], |world| {
+        let keys = [7, 8].map(Hooked);
+        let table = world.domain.table(name("hooked"), TableConfig::default()).unwrap();
+        for key in &keys {
+            let _ = table.set(key, plain(OLD), 0);
+        }
+        world.domain.distrust(1, Suspects::Everything, UNTIL);
+        // The reader has the entry of 7 in its hand and is about to look at it.
+        let (domain, removing) = (world.domain.clone(), table.clone());
+        when_encoded(7, 1, move || {
+            let _ = removing.remove(&Hooked(7), 0);
+            domain.lift(1);
+        });
+        ensure(table.get(&keys[0]).is_none(), "it was removed")?;
+        ensure(table.get(&keys[1]).is_some(), "nothing came for 8")
+    });
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Keys that run a scenario's code when they are hashed: before a map is touched, outside its locks.
+//! Keys that run a scenario's code when they are hashed, before a map is touched, or when they are encoded, before a fence is:
+//! outside of all locks of tables.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
@@ -11,8 +12,15 @@ pub(crate) struct Hooked(pub(crate) u64);
 
 struct Hook {
     key: u64,
+    at: At,
     after: u32,
     run: Box<dyn FnOnce()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Hash,
+    Encode,
 }
 
 thread_local! {
@@ -21,26 +29,40 @@ thread_local! {
 
 /// Runs `run` once, when `key` is hashed for the `nth` time from now on.
 pub(crate) fn when_hashed(key: u64, nth: u32, run: impl FnOnce() + 'static) {
-    HOOK.with(|hook| *hook.borrow_mut() = Some(Hook { key, after: nth, run: Box::new(run) }));
+    set(Hook { key, at: At::Hash, after: nth, run: Box::new(run) });
+}
+
+/// Runs `run` once, when `key` is encoded for the `nth` time from now on.
+pub(crate) fn when_encoded(key: u64, nth: u32, run: impl FnOnce() + 'static) {
+    set(Hook { key, at: At::Encode, after: nth, run: Box::new(run) });
+}
+
+fn set(hook: Hook) {
+    HOOK.with(|place| *place.borrow_mut() = Some(hook));
+}
+
+fn reach(key: u64, at: At) {
+    let due = HOOK.with(|hook| {
+        let mut hook = hook.borrow_mut();
+        let waiting = hook.as_mut().filter(|hook| hook.key == key && hook.at == at)?;
+        waiting.after -= 1;
+        if waiting.after == 0 { hook.take() } else { None }
+    });
+    if let Some(hook) = due {
+        (hook.run)();
+    }
 }
 
 impl Hash for Hooked {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
-        let due = HOOK.with(|hook| {
-            let mut hook = hook.borrow_mut();
-            let waiting = hook.as_mut().filter(|hook| hook.key == self.0)?;
-            waiting.after -= 1;
-            if waiting.after == 0 { hook.take() } else { None }
-        });
-        if let Some(hook) = due {
-            (hook.run)();
-        }
+        reach(self.0, At::Hash);
     }
 }
 
 impl Key for Hooked {
     fn encode(&self) -> Bytes {
+        reach(self.0, At::Encode);
         self.0.encode()
     }
 

@@ -97,13 +97,13 @@ fn a_load_that_ends_in_the_background_keeps_the_token_of_its_start() {
 
 #[test]
 fn a_value_confirmed_as_not_modified_before_an_act_is_not_served_after_it() {
-    keeps_out(&["check-at-store"], |world, act| {
+    keeps_out(&["check-at-store", "not-modified-under-lock"], |world, act| {
         let old = world.load_user(7, OLD);
         world.wait(200);
         let lead = world.lead_user(7);
         assert!(world.users.may_confirm(&7, &old));
         act();
-        let _ = lead.land(world.user(*old));
+        let _ = lead.land(world.user(*old).like(&old));
     });
 }
 

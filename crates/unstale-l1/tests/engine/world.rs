@@ -123,7 +123,7 @@ pub(crate) fn shows(mechanisms: &[&str], scenario: impl Fn(&World) -> Shown) {
     assert!(!mechanisms.is_empty());
     #[cfg(feature = "mutations")]
     for name in mechanisms {
-        let without = unstale_l1::Mechanism::ALL.into_iter().find(|mechanism| mechanism.name() == *name);
+        let without = unstale_l1::Mechanism::from_name(name);
         assert!(without.is_some(), "no mechanism is called {name}");
         let world = World::new(DomainConfig { without, ..DomainConfig::default() });
         assert!(scenario(&world).is_err(), "holds without {name}, too");
