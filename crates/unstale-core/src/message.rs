@@ -361,6 +361,9 @@ pub enum VoteOn {
     Stream(Stream),
     /// Leaving the slot of this name vacant until its first hello.
     Slot(Name),
+    /// Leaving every slot vacant but those of the members of these names, sorted, the voter's own among them: for slots whose
+    /// addresses are the voter's alone.
+    AllBut(Vec<Name>),
 }
 
 /// A voice.

@@ -2,7 +2,8 @@
 
 mod harness;
 
-use harness::{Cluster, eventually};
+use harness::link::Link;
+use harness::{Cluster, Process, eventually, folder, free_addresses};
 use serde_json::{Value, json};
 
 fn product(price: i64, version: u64) -> Value {
@@ -63,4 +64,43 @@ fn a_process_that_is_cut_off_says_so_and_is_coherent_again_when_the_links_heal()
     let written = c.put("1", 4, "tea");
     assert_eq!((written.status, written.json()), (200, product(4, 4)));
     cluster.settles_on("/products/1", &product(4, 4));
+}
+
+#[test]
+fn behind_a_proxy_for_each_direction_two_of_three_work_without_the_third() {
+    let (_folder, file) = folder();
+    let mesh = free_addresses(3);
+    let link = |to: usize| Link::to(mesh[to]);
+    // No two nodes know a third one under one address.
+    let (a_to, b_to, c_to) = ([link(1), link(2)], [link(0), link(2)], [link(0), link(1)]);
+    let start = |name: &str, own: usize, links: &[Link; 2]| {
+        Process::start(name, mesh[own], &[links[0].address(), links[1].address()], &file)
+    };
+    let a = start("a", 0, &a_to);
+    let mut b = start("b", 1, &b_to);
+    let works = |a: &Process, b: &Process, price: i64| {
+        a.ready();
+        b.ready();
+        // A node that has just joined is a voice in the others' lease with its next beat.
+        eventually("writes are announced", || {
+            a.put("1", price, "tea").header("unstale-announced") == Some("yes")
+        });
+        let written = a.put("1", price, "tea");
+        assert_eq!(written.status, 200, "{written:?}");
+        assert_eq!(b.get_with("/products/1", written.session()).json()["price"], price);
+        eventually("proven", || {
+            [a, b].iter().all(|node| node.get("/products/1?within=500&or=error").status == 200)
+        });
+    };
+    // The third one never came up.
+    works(&a, &b, 1);
+    let mut c = start("c", 2, &c_to);
+    c.ready();
+    works(&b, &c, 2);
+    // It went, and another one that never learns of it starts afresh.
+    c.kill();
+    eventually("the dead one is ended", || a.get("/products/1?within=500&or=error").status == 200);
+    b.kill_and_restart();
+    works(&a, &b, 3);
+    works(&b, &a, 4);
 }

@@ -3,11 +3,14 @@
 use unstale_core::{Bye, Reset, Vote, VoteOn};
 
 use super::error::{DecodeError, DecodeErrorKind, EncodeError, decode_error};
+use super::greeting::NAME_BYTES_MIN;
+use super::limits;
 use super::reader::Reader;
 use super::writer::Writer;
 
 const ON_STREAM: u8 = 0;
 const ON_SLOT: u8 = 1;
+const ON_ALL_BUT: u8 = 2;
 
 pub(super) fn write_bye(bye: &Bye, w: &mut Writer<'_>) {
     w.stream(bye.stream);
@@ -40,6 +43,10 @@ pub(super) fn write_vote(vote: &Vote, w: &mut Writer<'_>) -> Result<(), EncodeEr
             w.byte(ON_SLOT);
             w.name(name)?;
         }
+        VoteOn::AllBut(names) => {
+            w.byte(ON_ALL_BUT);
+            w.list("names", limits::MEMBERS, names, Writer::name)?;
+        }
     }
     w.seq(vote.have);
     Ok(())
@@ -54,6 +61,7 @@ fn read_vote_on(r: &mut Reader) -> Result<VoteOn, DecodeError> {
     match r.byte()? {
         ON_STREAM => r.stream().map(VoteOn::Stream),
         ON_SLOT => r.name().map(VoteOn::Slot),
+        ON_ALL_BUT => r.list("names", limits::MEMBERS, NAME_BYTES_MIN, Reader::name).map(VoteOn::AllBut),
         other => {
             let value = u64::from(other);
             Err(decode_error(start, DecodeErrorKind::Unknown { what: "subject of a vote", value }))

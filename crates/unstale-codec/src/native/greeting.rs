@@ -11,7 +11,7 @@ use super::writer::Writer;
 const JOINING: u8 = 0x01;
 const KNOWN: u8 = 0x01;
 
-const NAME_BYTES_MIN: usize = 2;
+pub(super) const NAME_BYTES_MIN: usize = 2;
 /// Stream, name, presence of an address, have.
 const MEMBER_BYTES_MIN: usize = 17 + NAME_BYTES_MIN + 1 + 1;
 /// Stream, name, last, cause, ago.

@@ -178,7 +178,7 @@ fn what_is_wrong_is_said_with_its_place() {
     assert_eq!(refused(11, &[STREAM, &[0xff; 10]]), (19, DecodeErrorKind::Number));
     assert_eq!(refused(11, &[STREAM, &[1], &[0, 0]]), (20, DecodeErrorKind::Tag(0)));
     assert_eq!(refused(13, &[STREAM, &[1, 0xff]]).0, 19);
-    assert_eq!(refused(13, &[STREAM, &[1, b'a', 2]]), (21, unknown("subject of a vote", 2)));
+    assert_eq!(refused(13, &[STREAM, &[1, b'a', 3]]), (21, unknown("subject of a vote", 3)));
 }
 
 #[test]

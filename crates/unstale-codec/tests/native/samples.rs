@@ -102,6 +102,7 @@ pub(crate) fn full() -> Vec<(&'static str, Message)> {
         ("hello-full", Message::Hello(hello)),
         ("admit-full", Message::Admit(admit)),
         ("vote-slot", Message::Vote(vote(VoteOn::Slot(name("b"))))),
+        ("vote-all-but", Message::Vote(vote(VoteOn::AllBut(vec![name("a"), name("b")])))),
     ]
 }
 

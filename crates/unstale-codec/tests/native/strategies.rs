@@ -230,6 +230,10 @@ fn digest() -> impl Strategy<Value = Digest> {
 }
 
 fn vote() -> impl Strategy<Value = Vote> {
-    let on = prop_oneof![stream().prop_map(VoteOn::Stream), name().prop_map(VoteOn::Slot)];
+    let on = prop_oneof![
+        stream().prop_map(VoteOn::Stream),
+        name().prop_map(VoteOn::Slot),
+        vec(name(), 0..20).prop_map(VoteOn::AllBut),
+    ];
     (stream(), name(), on, seq()).prop_map(|(voter, slot, on, have)| Vote { voter, slot, on, have })
 }

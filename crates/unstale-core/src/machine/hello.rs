@@ -152,6 +152,7 @@ impl Machine {
             carrier.push(Control::Admit { to: stream, known });
         }
         self.tell_votes(link);
+        self.expect_roll_call();
     }
 
     pub(super) fn on_admit(&mut self, link: LinkId, admit: Admit) {

@@ -22,6 +22,7 @@ mod link;
 mod member;
 mod output;
 mod proof;
+mod rollcall;
 mod serve;
 mod silence;
 mod slots;

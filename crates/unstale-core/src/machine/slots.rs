@@ -33,6 +33,11 @@ impl Place {
         self.name.clone().or_else(|| Name::new(self.address.clone()).ok())
     }
 
+    /// Whether the configuration says its name.
+    pub(super) const fn is_named(&self) -> bool {
+        self.is_named
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.stream.is_none() && !self.left
     }
@@ -58,6 +63,10 @@ impl Slots {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Place> {
         self.slots.iter()
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.slots.len()
     }
 
     /// Whether a majority can end somebody: two nodes have none that means anything (P-30).

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::link::Control;
 use super::output::SelfEnd;
+use super::rollcall::RollCalls;
 use super::{Announce, Event, Machine, State, WakeReason};
-use crate::{EndCause, LinkId, Message, Name, Seq, Stream, Vote, VoteOn};
+use crate::{EndCause, Instant, LinkId, Message, Name, Seq, Stream, Vote, VoteOn};
 
 /// What a vote is about, as it is counted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,8 @@ enum Subject {
 pub(super) struct Votes {
     others: BTreeMap<Subject, BTreeMap<Stream, Name>>,
     own: BTreeSet<Subject>,
+    /// On all slots without a member at once.
+    pub(super) rolls: RollCalls,
 }
 
 impl Votes {
@@ -27,11 +30,13 @@ impl Votes {
         for voters in self.others.values_mut() {
             voters.retain(|voter, voted| *voter == successor || voted != name);
         }
+        self.rolls.forget_predecessors(name, successor);
     }
 
     /// Votes belong to a stream, and are lost with it.
     pub(super) fn forget_own(&mut self) {
         self.own.clear();
+        self.rolls.forget_own();
     }
 
     /// A stream ended: neither its voice nor voices about it count any more.
@@ -41,6 +46,7 @@ impl Votes {
         for voters in self.others.values_mut() {
             voters.remove(&stream);
         }
+        self.rolls.forget(stream);
     }
 }
 
@@ -63,7 +69,7 @@ impl Machine {
         let mut next = now.plus(timing.silence);
         let mut empty = Vec::new();
         for (index, place) in self.slots.iter().enumerate().filter(|(_, place)| place.is_empty()) {
-            let due = place.heard.max(self.life.awake()).plus(timing.silence);
+            let due = self.silent_since(place.heard);
             if due <= now {
                 empty.push(Subject::Slot(index));
             } else {
@@ -73,7 +79,17 @@ impl Machine {
         for subject in empty {
             self.cast(subject);
         }
+        match self.roll_due() {
+            Some(due) if due > now => next = next.min(due),
+            Some(_) => self.call_roll(),
+            None => {}
+        }
         self.timers.set(WakeReason::Vacancy, next);
+    }
+
+    /// When a slot that was heard last at `heard` was silent for L, as far as this node was awake.
+    pub(super) fn silent_since(&self, heard: Instant) -> Instant {
+        heard.max(self.life.awake()).plus(self.config.timing.silence)
     }
 
     fn cast(&mut self, subject: Subject) {
@@ -88,7 +104,8 @@ impl Machine {
     /// Says all votes again, as long as somebody may need them.
     pub(super) fn on_votes_due(&mut self) {
         self.timers.clear(WakeReason::Votes);
-        if self.votes.own.is_empty() || self.joining.state() == State::Left {
+        let calls_roll = self.roll().is_some() && self.wants_roll_call();
+        if (self.votes.own.is_empty() && !calls_roll) || self.joining.state() == State::Left {
             return;
         }
         let links: Vec<_> =
@@ -115,10 +132,19 @@ impl Machine {
                 }
                 Subject::Slot(_) => Seq::ZERO,
             };
-            let vote = Vote { voter: self.me, slot: self.config.name.clone(), on, have };
-            if let Some(link) = self.links.get_mut(&link) {
-                link.push(Control::ready(Message::Vote(vote)));
-            }
+            self.tell_vote(link, on, have);
+        }
+        if self.wants_roll_call()
+            && let Some(names) = self.roll()
+        {
+            self.tell_vote(link, VoteOn::AllBut(names.into_iter().collect()), Seq::ZERO);
+        }
+    }
+
+    fn tell_vote(&mut self, link: LinkId, on: VoteOn, have: Seq) {
+        let vote = Vote { voter: self.me, slot: self.config.name.clone(), on, have };
+        if let Some(link) = self.links.get_mut(&link) {
+            link.push(Control::ready(Message::Vote(vote)));
         }
     }
 
@@ -128,19 +154,20 @@ impl Machine {
         if voter.is_none_or(|member| member.name != vote.slot) || self.slots.of(vote.voter).is_none() {
             return;
         }
-        let subject = match &vote.on {
+        let subject = match vote.on {
             VoteOn::Stream(stream) => {
-                if *stream != self.me && !self.members.get(stream).is_some_and(super::member::Member::is_live)
+                if stream != self.me && !self.members.get(&stream).is_some_and(super::member::Member::is_live)
                 {
                     return;
                 }
-                self.note_holder(*stream, vote.voter, vote.have);
-                Subject::Stream(*stream)
+                self.note_holder(stream, vote.voter, vote.have);
+                Subject::Stream(stream)
             }
-            VoteOn::Slot(name) => match self.slots.named(name) {
+            VoteOn::Slot(name) => match self.slots.named(&name) {
                 Some(index) => Subject::Slot(index),
                 None => return,
             },
+            VoteOn::AllBut(names) => return self.on_roll_call(vote.voter, vote.slot, names),
         };
         self.votes.others.entry(subject).or_default().insert(vote.voter, vote.slot);
         self.count_votes(subject);

@@ -44,3 +44,80 @@ fn nodes_of_an_elastic_cluster_join_whoever_they_meet() {
     world.assert_joined();
     world.assert_coherent();
 }
+
+#[test]
+fn behind_proxies_of_their_own_two_of_three_start_while_the_third_never_comes_up() {
+    // P-25a: voters who share no name for a slot name those who are there
+    let mut world = World::new(3, Members::Fixed, 54).behind_proxies();
+    world.start(0);
+    world.start(1);
+    world.run_for(SECOND);
+    assert!(!world.peek(0).announces(world.now), "the third may be there, unheard");
+    world.run_for(5 * SECOND);
+    for index in [0, 1] {
+        assert!(world.peek(index).announces(world.now));
+        assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    }
+    world.start(2);
+    world.run_for(2 * SECOND);
+    world.assert_joined();
+    world.assert_coherent();
+}
+
+#[test]
+fn behind_proxies_three_of_five_start_and_two_of_five_do_not() {
+    // P-25a
+    let mut world = World::new(5, Members::Fixed, 55).behind_proxies();
+    world.start(0);
+    world.start(1);
+    world.run_for(10 * SECOND);
+    assert!((0..2).all(|index| !world.peek(index).announces(world.now)));
+    world.start(2);
+    world.run_for(5 * SECOND);
+    for index in 0..3 {
+        assert!(world.peek(index).announces(world.now));
+        assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    }
+    world.start(3);
+    world.start(4);
+    world.run_for(2 * SECOND);
+    world.assert_joined();
+    world.assert_coherent();
+}
+
+#[test]
+fn behind_proxies_a_node_restarts_while_another_one_is_down() {
+    // P-25a: what the others ended has no name that the newcomer could find a slot by
+    let mut world = World::new(3, Members::Fixed, 56).behind_proxies();
+    world.start_all();
+    world.run_for(SECOND);
+    world.assert_joined();
+    world.kill(2);
+    world.run_for(5 * SECOND);
+    world.kill(1);
+    world.start(1);
+    world.run_for(8 * SECOND);
+    for index in [0, 1] {
+        assert!(world.peek(index).announces(world.now), "{index}");
+        assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    }
+    world.start(2);
+    world.run_for(2 * SECOND);
+    world.assert_joined();
+    world.assert_coherent();
+}
+
+#[test]
+fn a_member_that_only_some_have_heard_is_no_empty_slot() {
+    // P-25a: c hears nobody but a, and is no newcomer to it
+    let mut world = World::new(3, Members::Fixed, 57).behind_proxies();
+    world.cut(1, 2);
+    world.start_all();
+    world.run_for(10 * SECOND);
+    let vacant = |index| world.events(index, |event| matches!(event, unstale_core::Event::SlotVacant { .. }));
+    assert!((0..3).all(|index| vacant(index) == 0));
+    world.mend(1, 2);
+    world.run_for(SECOND);
+    world.assert_joined();
+    world.assert_coherent();
+}

@@ -9,6 +9,7 @@ struct Schedule {
     nodes: usize,
     members: Members,
     one_host: bool,
+    behind_proxies: bool,
     /// Kills, pauses, cuts, stalls.
     faults: u64,
     /// Messages lost of 1,000; above 0 links are unordered.
@@ -19,6 +20,9 @@ fn run(schedule: &Schedule) {
     let mut world = World::new(schedule.nodes, schedule.members, schedule.seed);
     if schedule.one_host {
         world = world.on_one_host();
+    }
+    if schedule.behind_proxies {
+        world = world.behind_proxies();
     }
     if schedule.lost > 0 {
         for wire in world.wires.values_mut() {
@@ -146,6 +150,7 @@ fn random_faults_of_fixed_clusters_break_no_promise() {
         nodes: 3 + (seed % 3) as usize,
         members: Members::Fixed,
         one_host: seed % 2 == 0,
+        behind_proxies: seed % 3 == 0,
         faults: 1 + seed % 5,
         lost: 0,
     });
@@ -158,6 +163,7 @@ fn random_faults_over_lossy_links_break_no_promise() {
         nodes: 3 + (seed % 2) as usize,
         members: Members::Fixed,
         one_host: seed % 2 == 0,
+        behind_proxies: false,
         faults: 1 + seed % 3,
         lost: 20 + seed % 100,
     });

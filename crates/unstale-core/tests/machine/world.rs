@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub(crate) sent: u64,
     /// How much happened at this very time.
     at_once: u32,
+    /// Whether each node dials the others under addresses that only it knows.
+    has_proxies: bool,
 }
 
 /// What the membership of all nodes of a world is.
@@ -85,6 +87,7 @@ impl World {
             filter: None,
             sent: 0,
             at_once: 0,
+            has_proxies: false,
         }
     }
 
@@ -113,6 +116,18 @@ impl World {
             config.host_proof =
                 Some(HostProof { boot: "boot".into(), namespace: "net".into(), address: address(index) });
         }
+        self
+    }
+
+    /// Each node dials each other one under an address of its own, and is told no names.
+    pub(crate) fn behind_proxies(mut self) -> Self {
+        let count = self.configs.len();
+        for (index, config) in self.configs.iter_mut().enumerate() {
+            let others = (0..count).filter(|other| *other != index);
+            let slots = others.map(|other| Slot { name: None, address: proxy(index, other) }).collect();
+            config.membership = Membership::Fixed(slots);
+        }
+        self.has_proxies = true;
         self
     }
 
@@ -367,8 +382,12 @@ impl World {
         self.wire(a, b).link = Some(link);
         self.node(a).links.insert(link, b);
         self.node(b).links.insert(link, a);
-        self.input(a, Input::LinkUp { link, order, dialled: Some(address(b)) });
+        let dialled = if self.has_proxies { proxy(a, b) } else { address(b) };
+        self.input(a, Input::LinkUp { link, order, dialled: Some(dialled) });
         self.input(b, Input::LinkUp { link, order, dialled: None });
+        if self.has_proxies {
+            self.input(b, Input::Recognised { link, dialled: proxy(b, a) });
+        }
     }
 
     fn disconnect(&mut self, (a, b): (usize, usize)) {
@@ -401,4 +420,8 @@ pub(crate) fn letter(index: usize) -> String {
 
 pub(crate) fn address(index: usize) -> Bytes {
     Bytes::from(format!("127.0.0.1:{}", 7001 + index))
+}
+
+fn proxy(from: usize, to: usize) -> Bytes {
+    Bytes::from(format!("10.0.{from}.{to}:7000"))
 }
