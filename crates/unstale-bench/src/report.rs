@@ -86,6 +86,11 @@ impl Report {
         self.figures.iter().find(of).map(|figure| figure.value)
     }
 
+    /// Why a subject could not run, if it was named as absent.
+    pub(crate) fn why_absent(&self, subject: &str) -> Option<&str> {
+        self.absent.iter().find(|(_, name, _)| name == subject).map(|(_, _, why)| why.as_str())
+    }
+
     /// Prints the table, if tables are wanted.
     pub(crate) fn finish(self) {
         if self.output != Output::Text {
@@ -127,6 +132,14 @@ impl Figure {
 pub(crate) fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
+}
+
+/// The value below which `share` of sorted values lie.
+///
+/// # Panics
+/// When there are none.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share) as usize]
 }
 
 /// Prints a line on standard output; a closed pipe ends the printing, not the program.

@@ -79,6 +79,15 @@ pub(crate) fn is_value(bytes: &[u8], index: u32) -> bool {
     bytes.len() == VALUE_BYTES && bytes[..8] == u64::from(index).to_le_bytes()
 }
 
+/// The indices of `entries` keys in an order that has nothing to do with how they came in.
+pub(crate) fn shuffled(entries: usize, random: &mut Random) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..entries as u32).collect();
+    for last in (1..entries).rev() {
+        order.swap(last, (random.next() % (last as u64 + 1)) as usize);
+    }
+    order
+}
+
 fn cumulative(entries: usize) -> Vec<f64> {
     let mut sum = 0.0;
     let mut table: Vec<f64> = (1..=entries)

@@ -13,34 +13,54 @@ const BENCH: &str = "hit";
 
 /// Every case with every subject that can take part in it.
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    string_1t(plan, report)?;
     let operations = plan.operations(OPERATIONS);
-    for (case, threads) in [("string-1t", 1), ("string-2t", 2)] {
-        let workload = Workload::<String>::zipf(ENTRIES, operations, threads);
-        let mut makers = ours::<String>();
-        makers.extend(rivals(report, case));
-        one(case, &makers, &workload, plan, report)?;
-    }
+    let workload = Workload::<String>::zipf(ENTRIES, operations, 2);
+    one("string-2t", &everybody(), &workload, plan, report)?;
     for (case, threads) in [("int-1t", 1), ("int-2t", 2)] {
         let workload = Workload::<u64>::zipf(ENTRIES, operations, threads);
         let mut makers = ours::<u64>();
         makers.extend(generic_rivals::<u64>());
         one(case, &makers, &workload, plan, report)?;
     }
-    let hot = Workload::<String>::hot(operations, 2);
-    one("hot-2t", &[engine(), Get::<String>::maker()], &hot, plan, report)?;
-    let workload = Workload::<String>::zipf(ENTRIES, operations, 1);
-    one("tags2-1t", &[engine(), With::maker_of_two_tags()], &workload, plan, report)?;
-    one("deps3-1t", &[engine(), With::maker_of_three_dependencies()], &workload, plan, report)?;
+    hot_2t(plan, report)?;
+    tags2_1t(plan, report)?;
+    deps3_1t(plan, report)?;
+    rivals_absent(report);
     live_node(report);
     Ok(())
 }
 
-/// `string-1t` alone, with the subjects of which a goal speaks.
+/// `string-1t` alone, with everybody in this process.
 pub(crate) fn string_1t(plan: Plan, report: &mut Report) -> Result<(), Problem> {
     let workload = Workload::<String>::zipf(ENTRIES, plan.operations(OPERATIONS), 1);
-    let mut makers = ours::<String>();
-    makers.extend(rivals(report, "string-1t"));
-    one("string-1t", &makers, &workload, plan, report)
+    one("string-1t", &everybody(), &workload, plan, report)
+}
+
+/// `string-1t` with the live node of FusionCache, and without the rivals in this process.
+pub(crate) fn fusioncache(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    let workload = Workload::<String>::zipf(ENTRIES, plan.operations(OPERATIONS), 1);
+    one("string-1t", &ours(), &workload, plan, report)?;
+    live_node(report);
+    Ok(())
+}
+
+/// One key, two threads.
+pub(crate) fn hot_2t(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    let hot = Workload::<String>::hot(plan.operations(OPERATIONS), 2);
+    one("hot-2t", &[engine(), Get::<String>::maker()], &hot, plan, report)
+}
+
+/// Entries with two tags.
+pub(crate) fn tags2_1t(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    let workload = Workload::<String>::zipf(ENTRIES, plan.operations(OPERATIONS), 1);
+    one("tags2-1t", &[engine(), With::maker_of_two_tags()], &workload, plan, report)
+}
+
+/// Entries with three dependencies.
+pub(crate) fn deps3_1t(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    let workload = Workload::<String>::zipf(ENTRIES, plan.operations(OPERATIONS), 1);
+    one("deps3-1t", &[engine(), With::maker_of_three_dependencies()], &workload, plan, report)
 }
 
 fn one<K: BenchKey>(
@@ -85,33 +105,32 @@ fn generic_rivals<K: BenchKey>() -> Vec<Maker<K>> {
     Vec::new()
 }
 
-#[cfg(feature = "rivals")]
-fn rivals(_: &mut Report, _: &str) -> Vec<Maker<String>> {
-    let mut all = crate::rivals::generic();
+fn everybody() -> Vec<Maker<String>> {
+    let mut all = ours::<String>();
+    all.extend(generic_rivals::<String>());
+    #[cfg(feature = "rivals")]
     all.extend(crate::rivals::textual());
     all
 }
 
+#[cfg(feature = "rivals")]
+const fn rivals_absent(_: &Report) {}
+
 #[cfg(not(feature = "rivals"))]
-fn rivals(report: &mut Report, case: &str) -> Vec<Maker<String>> {
-    report.absent(
-        BENCH,
-        "the rivals",
-        &format!("this build has none ({case}): build with the feature rivals"),
-    );
-    Vec::new()
+fn rivals_absent(report: &mut Report) {
+    super::rivals_absent(BENCH, report);
 }
 
-#[cfg(feature = "rivals")]
 fn live_node(report: &mut Report) {
-    match crate::rivals::fusioncache::measure() {
+    match crate::fusioncache::measure() {
         Ok(figures) => {
             report.add(BENCH, "string-1t", "fusioncache", "ns_per_op", &[figures.get]);
             report.add(BENCH, "string-1t", "fusioncache-load", "ns_per_op", &[figures.load]);
         }
-        Err(why) => report.absent(BENCH, "fusioncache", &why),
+        Err(why) => {
+            for subject in ["fusioncache", "fusioncache-load"] {
+                report.absent(BENCH, subject, &why);
+            }
+        }
     }
 }
-
-#[cfg(not(feature = "rivals"))]
-fn live_node(_: &mut Report) {}

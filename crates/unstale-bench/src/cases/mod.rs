@@ -3,18 +3,29 @@
 use crate::measure::{Plan, Problem};
 use crate::report::Report;
 
+mod acts;
+mod apply;
 mod cold;
 mod hit;
 mod memory;
 mod propagate;
 mod set;
 mod stampede;
+mod tag;
 mod within;
 
-pub(crate) use hit::string_1t as hit_string_1t;
+pub(crate) use acts::run as acts;
+pub(crate) use apply::{
+    absent as apply_absent, present as apply_present, while_reading as apply_while_reading,
+};
+pub(crate) use hit::{
+    deps3_1t as hit_deps3_1t, fusioncache as hit_fusioncache, hot_2t as hit_hot_2t,
+    string_1t as hit_string_1t, tags2_1t as hit_tags2_1t,
+};
 pub(crate) use memory::unstale as memory_unstale;
 pub(crate) use propagate::run as propagate;
-pub(crate) use stampede::run as stampede;
+pub(crate) use stampede::unstale as stampede_unstale;
+pub(crate) use tag::{cascade, tag};
 pub(crate) use within::run as within;
 
 /// A bench: measures and reports.
@@ -23,12 +34,28 @@ pub(crate) type Bench = fn(Plan, &mut Report) -> Result<(), Problem>;
 const BENCHES: &[(&str, Bench)] = &[
     ("hit", hit::run),
     ("within", within),
+    ("acts", acts),
     ("set", set::run),
     ("cold", cold::run),
-    ("stampede", stampede),
+    ("stampede", stampede::run),
+    ("apply", apply::run),
+    ("tag", tag),
+    ("cascade", cascade),
     ("memory", memory::run),
     ("propagate", propagate),
 ];
+
+/// Rivals that a build with them has.
+#[cfg(not(feature = "rivals"))]
+pub(crate) const RIVALS: [&str; 5] = ["moka-sync", "moka-future", "foyer", "amalgam-cache", "hydracache"];
+
+/// Names all rivals as absent from a build without them.
+#[cfg(not(feature = "rivals"))]
+pub(crate) fn rivals_absent(bench: &'static str, report: &mut Report) {
+    for rival in RIVALS {
+        report.absent(bench, rival, "this build has no rivals: build with the feature rivals");
+    }
+}
 
 /// The bench of a name.
 pub(crate) fn find(name: &str) -> Result<Bench, Problem> {

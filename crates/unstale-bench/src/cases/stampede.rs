@@ -14,9 +14,25 @@ const CALLERS: usize = 10_000;
 const LOAD: Duration = Duration::from_millis(20);
 const CASE: &str = "10000-callers";
 
-/// The one case, with every subject that shares loads.
+/// The one case, with every subject that shares loads. moka's synchronous cache would need a thread for each caller.
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
-    for (name, round) in contestants() {
+    let ours: [(&'static str, Round); 2] = [("unstale", solo), ("quick_cache", engine)];
+    contest(&ours, plan, report)?;
+    #[cfg(feature = "rivals")]
+    contest(&rivals::ALL, plan, report)?;
+    #[cfg(not(feature = "rivals"))]
+    super::rivals_absent("stampede", report);
+    report.absent("stampede", "fusioncache", "its node takes one request at a time");
+    Ok(())
+}
+
+/// unstale alone.
+pub(crate) fn unstale(plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    contest(&[("unstale", solo)], plan, report)
+}
+
+fn contest(contestants: &[(&'static str, Round)], plan: Plan, report: &mut Report) -> Result<(), Problem> {
+    for &(name, round) in contestants {
         let (mut loads, mut ms) = (Vec::new(), Vec::new());
         for _ in 0..plan.rounds {
             let outcome = round();
@@ -39,18 +55,6 @@ struct Outcome {
 }
 
 type Round = fn() -> Outcome;
-
-fn contestants() -> Vec<(&'static str, Round)> {
-    let ours: (&'static str, Round) = ("unstale", unstale);
-    std::iter::once(ours).chain(RIVALS.iter().copied()).collect()
-}
-
-#[cfg(feature = "rivals")]
-const RIVALS: &[(&str, Round)] =
-    &[("moka-future", rivals::moka), ("amalgam-cache", rivals::amalgam), ("hydracache", rivals::hydracache)];
-
-#[cfg(not(feature = "rivals"))]
-const RIVALS: &[(&str, Round)] = &[];
 
 /// Lets all callers go at once and counts loads and right answers. `call` gets the count of loads.
 fn stampede<F, Fut>(runtime: &tokio::runtime::Runtime, call: F) -> Outcome
@@ -77,7 +81,7 @@ async fn slow<T>(loads: Arc<AtomicUsize>, value: T) -> Result<T, std::convert::I
     Ok(value)
 }
 
-fn unstale() -> Outcome {
+fn solo() -> Outcome {
     let solo = Solo::<u64>::new(1);
     stampede(&solo.runtime, |loads| {
         let cache = solo.cache.clone();
@@ -88,20 +92,35 @@ fn unstale() -> Outcome {
     })
 }
 
+fn engine() -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let cache: Arc<quick_cache::sync::Cache<u64, Arc<[u8]>>> = Arc::new(quick_cache::sync::Cache::new(1_000));
+    stampede(&runtime.expect("a runtime of one worker starts"), |loads| {
+        let cache = cache.clone();
+        async move {
+            let value = cache.get_or_insert_async(&1, slow(loads, workload::shared_value(1))).await;
+            value.is_ok_and(|value| workload::is_value(&value, 1))
+        }
+    })
+}
+
 #[cfg(feature = "rivals")]
 mod rivals {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Outcome, slow, stampede};
+    use super::{Outcome, Round, slow, stampede};
     use crate::workload;
+
+    pub(super) const ALL: [(&str, Round); 4] =
+        [("moka-future", moka), ("foyer", foyer), ("amalgam-cache", amalgam), ("hydracache", hydracache)];
 
     fn runtime() -> tokio::runtime::Runtime {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         runtime.expect("a runtime of one worker starts")
     }
 
-    pub(super) fn moka() -> Outcome {
+    fn moka() -> Outcome {
         let cache: moka::future::Cache<u64, Arc<[u8]>> = moka::future::Cache::new(1_000);
         stampede(&runtime(), |loads| {
             let cache = cache.clone();
@@ -112,7 +131,18 @@ mod rivals {
         })
     }
 
-    pub(super) fn amalgam() -> Outcome {
+    fn foyer() -> Outcome {
+        let cache: foyer_memory::Cache<u64, Arc<[u8]>> = foyer_memory::CacheBuilder::new(1_000).build();
+        stampede(&runtime(), |loads| {
+            let cache = cache.clone();
+            async move {
+                let entry = cache.get_or_fetch(&1, || slow(loads, workload::shared_value(1))).await;
+                entry.is_ok_and(|entry| workload::is_value(entry.value(), 1))
+            }
+        })
+    }
+
+    fn amalgam() -> Outcome {
         let runtime = runtime();
         let options = amalgam::EntryOptions::new(Duration::from_secs(3_600));
         let cache: amalgam::Cache<Arc<[u8]>> = {
@@ -128,7 +158,7 @@ mod rivals {
         })
     }
 
-    pub(super) fn hydracache() -> Outcome {
+    fn hydracache() -> Outcome {
         let runtime = runtime();
         let cache = {
             let _inside = runtime.enter();

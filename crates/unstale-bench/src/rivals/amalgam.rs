@@ -47,7 +47,7 @@ impl Subject for Amalgam {
                 let mut right = 0;
                 for &index in order {
                     let value = cache.try_get(&keys[index as usize]).into_future().await;
-                    let value = value.ok().and_then(|found| found.as_ref().cloned());
+                    let value = value.ok().and_then(|found| found.as_ref().map(Arc::clone));
                     right += usize::from(value.is_some_and(|value| workload::is_value(&value, index)));
                 }
                 right

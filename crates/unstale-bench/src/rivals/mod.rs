@@ -5,7 +5,6 @@ use crate::workload::BenchKey;
 
 mod amalgam;
 mod foyer;
-pub(crate) mod fusioncache;
 mod hydracache;
 mod moka;
 

@@ -19,7 +19,7 @@ pub(crate) struct Figures {
 /// # Errors
 /// Why there is no figure: the node or the Redis that it insists on is absent, or it failed.
 pub(crate) fn measure() -> Result<Figures, String> {
-    let path = find().ok_or("no node: set FUSIONCACHE_NODE to its path")?;
+    let path = find()?;
     let port = free_port()?;
     let mut redis = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -58,16 +58,24 @@ fn converse(node: &mut std::process::Child) -> Result<Figures, String> {
     writeln!(input, r#"{{"op":"bench_hit"}}"#).map_err(|error| error.to_string())?;
     let answer = next()?;
     let of = |name: &str| answer[name].as_f64().ok_or_else(|| format!("no {name} in {answer}"));
+    // A read that missed would look fast.
+    if answer["missed"].as_u64() != Some(0) {
+        return Err(format!("the node answered wrongly: {answer}"));
+    }
     Ok(Figures { get: of("try_get_ns")?, load: of("get_or_set_ns")? })
 }
 
-fn find() -> Option<PathBuf> {
-    if let Some(path) = env::var_os("FUSIONCACHE_NODE") {
-        return Some(PathBuf::from(path)).filter(|path| path.exists());
+fn find() -> Result<PathBuf, String> {
+    let beside = || {
+        let project = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+        project.join("../shared/peers/fusioncache-node/fusioncache-node")
+    };
+    let path = env::var_os("FUSIONCACHE_NODE").map_or_else(beside, PathBuf::from);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("no node at {}: FUSIONCACHE_NODE tells where it is", path.display()))
     }
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/peers/fusioncache-node/fusioncache-node");
-    Some(beside).filter(|path| path.exists())
 }
 
 fn free_port() -> Result<u16, String> {
