@@ -15,14 +15,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unstale-port", &[]),
     ("unstale-conformance", &["unstale-port"]),
     ("unstale-mesh", &["unstale-port"]),
+    ("unstale-audit", &["unstale-core"]),
     ("unstale", &["unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
-    ("unstale-cli", &["unstale", "unstale-mesh", "unstale-port"]),
+    ("unstale-cli", &["unstale", "unstale-audit", "unstale-mesh", "unstale-port"]),
     (
         "unstale-bench",
         &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-mesh"],
     ),
-    ("unstale-sim", &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
-    ("unstale-example-http", &["unstale", "unstale-mesh"]),
+    (
+        "unstale-sim",
+        &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-audit"],
+    ),
+    ("unstale-example-http", &["unstale", "unstale-audit", "unstale-mesh"]),
     ("unstale-tidy", &[]),
 ];
 
