@@ -1,92 +1,92 @@
-//! The engine on the scheduler of shuttle: threads race, schedules are chosen at random from a seed (F-8).
+//! The engine under races: on the scheduler of shuttle, which chooses schedules at random from a seed, or on real threads (F-8).
 //!
 //! `cargo test -p unstale-l1 --features shuttle,mutations --test interleaved`
-#![cfg(feature = "shuttle")]
+#![cfg(not(loom))]
 
+#[cfg(all(feature = "shuttle", feature = "mutations"))]
+mod caught;
+mod course;
+#[cfg(feature = "shuttle")]
 mod inertia;
 mod race;
-#[cfg(feature = "mutations")]
-mod without;
+mod row;
+mod scenarios;
+mod world;
 
-use race::{Act, Beside, Race, check};
+use std::sync::Arc;
 
-#[test]
-fn no_read_is_older_than_a_removal_of_its_key() {
-    check(Race { acts: &[Act::Remove, Act::Remove], ..Race::default() });
+use course::Course;
+use race::Race;
+use scenarios::{DOUBTS, LISTS, LOADS, NAMED, Named, PLAIN, STALE, SWEEPS, WRITERS, combinations};
+use world::{Begun, number, run};
+
+/// How many schedules of each named race are run, and of each combination. `UNSTALE_SCHEDULES` multiplies both.
+const SCHEDULES: (usize, usize) = if cfg!(miri) {
+    (1, 1)
+} else if cfg!(feature = "shuttle") {
+    (300, 40)
+} else {
+    (30, 4)
+};
+
+fn times() -> usize {
+    usize::try_from(number("UNSTALE_SCHEDULES").unwrap_or(1)).expect("a number of schedules")
 }
 
-#[test]
-fn no_read_is_older_than_an_expiry_of_its_key() {
-    check(Race { acts: &[Act::Expire, Act::Expire], ..Race::default() });
+fn check(name: &str, race: Race, schedules: usize) {
+    eprintln!("{name}: {race:?}");
+    run(schedules * times(), &Arc::new(Begun::new(0)), move || Course::new(race).run());
 }
 
-#[test]
-fn no_read_is_older_than_a_set_of_its_key() {
-    check(Race { acts: &[Act::Set, Act::Remove], ..Race::default() });
-    check(Race { acts: &[Act::Remove, Act::Set], ..Race::default() });
-}
-
-#[test]
-fn no_read_is_older_than_an_act_on_its_tag() {
-    check(Race { acts: &[Act::RemoveTag, Act::ExpireTag], ..Race::default() });
-}
-
-#[test]
-fn no_read_is_older_than_an_act_on_its_cache() {
-    check(Race { acts: &[Act::Clear, Act::ExpireAll], ..Race::default() });
-}
-
-#[test]
-fn no_read_is_older_than_an_act_on_what_it_was_computed_from() {
-    check(Race { acts: &[Act::Remove, Act::Expire], depth: 1, ..Race::default() });
-    check(Race { acts: &[Act::Set, Act::Clear], depth: 1, ..Race::default() });
-}
-
-#[test]
-fn no_read_is_older_than_an_act_two_steps_away() {
-    check(Race { acts: &[Act::Remove, Act::RemoveTag], depth: 2, ..Race::default() });
-}
-
-#[test]
-fn none_of_it_depends_on_what_is_evicted() {
-    check(Race { acts: &[Act::Remove, Act::Set], beside: &[Beside::Evictor], ..Race::default() });
-    check(Race { acts: &[Act::Remove], depth: 1, beside: &[Beside::Evictor], ..Race::default() });
-}
-
-#[test]
-fn none_of_it_depends_on_a_warm_start_or_on_fences_of_its_own() {
-    for bits in [0, 10] {
-        check(Race { acts: &[Act::Remove], warm: true, bits, ..Race::default() });
-        check(Race { acts: &[Act::Expire], depth: 1, warm: true, bits, ..Race::default() });
+fn check_all(named: &[Named]) {
+    for (name, race) in named {
+        check(name, *race, SCHEDULES.0);
     }
 }
 
 #[test]
-fn two_writers_on_two_keys_do_not_undo_each_others_fences() {
-    check(Race { acts: &[Act::Remove], beside: &[Beside::Writer], bits: 0, ..Race::default() });
-    check(Race { acts: &[Act::Remove], beside: &[Beside::Writer], bits: 0, depth: 1, ..Race::default() });
+fn no_read_is_older_than_an_act_that_returned_whatever_is_cached_or_evicted() {
+    check_all(PLAIN);
+    for race in combinations() {
+        check("a combination", race, SCHEDULES.1);
+    }
 }
 
 #[test]
-fn no_read_is_older_than_a_doubt_about_it() {
-    check(Race { acts: &[Act::Doubt, Act::Doubt], warm: true, ..Race::default() });
-    check(Race { acts: &[Act::Doubt, Act::Repair], warm: true, ..Race::default() });
-    check(Race { acts: &[Act::Doubt, Act::Repair], depth: 1, warm: true, ..Race::default() });
+fn no_two_races_have_one_name() {
+    let mut names: Vec<_> = NAMED.into_iter().flatten().map(|(name, _)| name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
 }
 
 #[test]
-fn no_read_is_older_than_the_first_fill_that_is_allowed() {
-    check(Race { acts: &[Act::AllowFills], ..Race::default() });
-    check(Race { acts: &[Act::AllowFills], depth: 1, ..Race::default() });
-}
-
-#[test]
-fn none_of_it_depends_on_leaders_that_stay() {
-    check(Race { acts: &[Act::Remove], beside: &[Beside::Quitter], ..Race::default() });
-    check(Race { acts: &[Act::ExpireTag], depth: 1, beside: &[Beside::Quitter], ..Race::default() });
+fn none_of_it_depends_on_how_loads_go_on_or_end() {
+    check_all(LOADS);
 }
 
 #[test]
 fn no_read_is_older_than_an_act_on_one_of_many_parts() {
-    check(Race { acts: &[Act::Remove, Act::RemoveTag], depth: 1, wide: true, warm: true, ..Race::default() });
+    check_all(LISTS);
+}
+
+#[test]
+fn none_of_it_depends_on_what_is_swept() {
+    check_all(SWEEPS);
+}
+
+#[test]
+fn no_read_is_older_than_a_doubt_about_it() {
+    check_all(DOUBTS);
+}
+
+#[test]
+fn none_of_it_depends_on_who_else_writes() {
+    check_all(WRITERS);
+}
+
+#[test]
+fn no_stale_answer_is_older_than_an_act_that_ended_it() {
+    check_all(STALE);
 }
