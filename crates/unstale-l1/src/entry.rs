@@ -44,7 +44,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) const fn new(token: u64, ends: Tick, began: Tick, subjects: Subjects) -> Self {
+    pub(crate) fn new(token: u64, ends: Tick, began: Tick, subjects: Subjects) -> Self {
         let deadline = AtomicU32::new(UNPUBLISHED);
         Self { token, deadline, ends, began, vetted: AtomicU32::new(0), subjects }
     }

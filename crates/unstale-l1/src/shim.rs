@@ -1,10 +1,18 @@
-//! The primitives that threads meet in: the standard library's, or shuttle's under its feature.
+//! What threads meet in: the standard library's primitives and quick_cache; shuttle's under its feature; loom's, and a map
+//! made of those, under `--cfg loom`.
 
-#[cfg(not(feature = "shuttle"))]
+#[cfg(not(any(loom, feature = "shuttle")))]
 pub(crate) use std::sync;
 
-#[cfg(feature = "shuttle")]
+#[cfg(loom)]
+pub(crate) use loom::sync;
+#[cfg(all(feature = "shuttle", not(loom)))]
 pub(crate) use shuttle::sync;
+
+#[cfg(loom)]
+pub(crate) mod map;
+#[cfg(not(loom))]
+pub(crate) use quick_cache::sync as map;
 
 pub(crate) use sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -12,9 +20,18 @@ use std::sync::PoisonError;
 
 use sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
-#[cfg(feature = "shuttle")]
+/// As the standard library's, of which loom's knows less.
+#[cfg(loom)]
+macro_rules! local {
+    ($($(#[$attribute:meta])* static $name:ident: $type:ty = const { $init:expr };)+) => {
+        loom::thread_local! { $($(#[$attribute])* static $name: $type = $init;)+ }
+    };
+}
+#[cfg(loom)]
+pub(crate) use local as thread_local;
+#[cfg(all(feature = "shuttle", not(loom)))]
 pub(crate) use shuttle::thread_local;
-#[cfg(not(feature = "shuttle"))]
+#[cfg(not(any(loom, feature = "shuttle")))]
 pub(crate) use std::thread_local;
 
 /// A mutex whose lock cannot fail: everything under it is left whole by a panic (see the guards in `act.rs`).

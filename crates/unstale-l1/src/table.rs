@@ -5,7 +5,6 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 
 use foldhash::quality::SeedableRandomState;
-use quick_cache::sync::Cache;
 use unstale_core::Name;
 
 use crate::domain::Shared;
@@ -17,6 +16,7 @@ use crate::mechanism::Mechanism;
 use crate::registry::{AnyTable, Chunk};
 use crate::scope::{self, Scope};
 use crate::shim::Ordering;
+use crate::shim::map::Cache;
 use crate::tick::{Clock, Tick};
 
 mod acts;

@@ -2,8 +2,6 @@
 
 use std::mem;
 
-use quick_cache::sync::{EntryAction, EntryResult};
-
 use super::{Displaced, Inner, Table};
 use crate::entry::{Found, Head, Slot};
 use crate::fence::SubjectRef;
@@ -12,6 +10,7 @@ use crate::key::Key;
 use crate::mechanism::Mechanism;
 use crate::new_entry::{Keeping, NewEntry, Origin, Prepared};
 use crate::shim::Ordering;
+use crate::shim::map::{EntryAction, EntryResult};
 use crate::tick::Tick;
 
 /// What became of a loaded value.

@@ -6,7 +6,7 @@ use super::{Displaced, Inner, SlotWeight, Table, Verdict};
 use crate::entry::{Found, Slot};
 use crate::key::Key;
 
-type MapIter<'a, K, V> = quick_cache::sync::Iter<
+type MapIter<'a, K, V> = crate::shim::map::Iter<
     'a,
     K,
     Slot<V>,
