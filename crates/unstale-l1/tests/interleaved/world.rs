@@ -17,10 +17,18 @@ pub(crate) use std::{
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use real::block_on;
 
+/// From which schedules are drawn, if the environment does not say otherwise.
+pub(crate) const SEED: u64 = 0x5eed;
+
 /// Runs something under that many schedules, or that often. How many were begun is counted, so that a panic leaves it known.
 #[cfg(feature = "shuttle")]
-pub(crate) fn run(schedules: usize, begun: &std::sync::Arc<Begun>, f: impl Fn() + Send + Sync + 'static) {
-    let scheduler = crate::inertia::Inertia::new(seed(), schedules);
+pub(crate) fn run(
+    seed: u64,
+    schedules: usize,
+    begun: &std::sync::Arc<Begun>,
+    f: impl Fn() + Send + Sync + 'static,
+) {
+    let scheduler = crate::inertia::Inertia::new(seed, schedules);
     let begun = std::sync::Arc::clone(begun);
     shuttle::Runner::new(scheduler, shuttle::Config::new()).run(move || {
         begun.fetch_add(1, Ordering::Relaxed);
@@ -28,17 +36,18 @@ pub(crate) fn run(schedules: usize, begun: &std::sync::Arc<Begun>, f: impl Fn() 
     });
 }
 
+/// Nobody draws schedules here.
 #[cfg(not(feature = "shuttle"))]
-pub(crate) fn run(schedules: usize, begun: &std::sync::Arc<Begun>, f: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn run(
+    _seed: u64,
+    schedules: usize,
+    begun: &std::sync::Arc<Begun>,
+    f: impl Fn() + Send + Sync + 'static,
+) {
     for _ in 0..schedules {
         begun.fetch_add(1, Ordering::Relaxed);
         f();
     }
-}
-
-#[cfg(feature = "shuttle")]
-fn seed() -> u64 {
-    number("UNSTALE_SEED").unwrap_or(0x5eed)
 }
 
 /// A number from the environment.
