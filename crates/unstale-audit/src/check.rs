@@ -161,14 +161,10 @@ impl<R: io::Read, O: FnMut(usize) -> io::Result<R>, W: FnMut(&Progress)> Check<O
         self.walk(file, Stage::Judge, records, |check, lens, event, record| {
             let Event::Read(session, read) = event else { return };
             check.report.reads += 1;
-            if read.served == Served::Stale {
-                // It said that it promises nothing.
-                check.report.said_stale += 1;
-                return;
-            }
             let judgement = check.ledger.judge(lens.clock(), session, &read);
             check.report.count(&read, &judgement);
-            if let Outcome::Broken(promise, due) = judgement.outcome
+            if read.served != Served::Stale
+                && let Outcome::Broken(promise, due) = judgement.outcome
                 && check.report.violations[promise as usize] <= EXAMPLES_MAX as u64
             {
                 check.found.push(Found { promise, due, read, clock: lens.clock(), record: before + record });

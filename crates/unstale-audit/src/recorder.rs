@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::history::{Begin, Clock, Error, Fault, Floor, MAGIC, Read, Scribe, Write, whole_until};
+use crate::history::{Begin, Clock, Error, Fault, Floor, MAGIC, Read, Reader, Scribe, Write, whole_until};
 
 /// The most bytes that wait for the file. What has no room then is dropped and counted, and the history says so.
 pub const QUEUE_BYTES_MAX: usize = 8 << 20;
@@ -55,6 +55,17 @@ impl Recorder {
         file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(io_error)?;
         let start = if whole == 0 { MAGIC.to_vec() } else { Vec::new() };
         Self::start(file, Scribe::go_on(start, begin)?, QUEUE_BYTES_MAX).map_err(io_error)
+    }
+
+    /// Records to `path` from its beginning. A history that is there is replaced, anything else is left alone.
+    pub fn create(path: &Path, begin: &Begin<'_>) -> Result<Self, Error> {
+        let io_error = |source| Error::Io { offset: 0, source };
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = options.map_err(io_error)?;
+        // Its first bytes tell.
+        Reader::new(BufReader::new(&mut file))?;
+        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(io_error)?;
+        Self::start(file, Scribe::new(Vec::new(), begin)?, QUEUE_BYTES_MAX).map_err(io_error)
     }
 
     fn start(

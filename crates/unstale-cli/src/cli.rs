@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use unstale_audit::Monotone;
 
+use crate::audit;
 use crate::demo::{self, Detail, Kinds, Options, Output, Strategy};
 use crate::exit::Exit;
 
@@ -22,6 +25,9 @@ struct Cli {
 enum Command {
     /// See it work on this machine: real processes over one database, with faults and a verdict
     Demo(DemoArgs),
+    /// Check recorded runs
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// One node of the demo, started by the demo itself
     #[command(hide = true)]
     DemoNode,
@@ -62,12 +68,39 @@ struct DemoArgs {
     /// Also say what the nodes notice of each other: silence, ends, distrust, holes
     #[arg(long)]
     verbose: bool,
+    /// Also write the history of the run to this file, for `unstale audit check`; a history that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Print JSON: one line per second and a last line with the verdict
     #[arg(long)]
     json: bool,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine, 1 the verdict is no, 64 bad usage, 70 a bug in this program, \
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Say whether every read in recorded runs kept what was promised for it
+    Check(CheckArgs),
+}
+
+/// Reads histories (docs/formats/history.md), such as `unstale demo --record` writes, and compares each read with the writes of
+/// its own process, the session token that it had, the time within which it was called proven and, where every fault is
+/// marked, with the database. Several files are histories of one run.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+struct CheckArgs {
+    /// The histories
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Also demand that no read is older than what its session had seen before
+    #[arg(long)]
+    monotone: bool,
+    /// Print the verdict as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 the verdict is no, 64 bad usage, 65 bad data in a file, \
+                          66 a file that cannot be read, 70 a bug in this program, \
                           130 or 143 stopped by a signal.";
 
 const DEMO_EXAMPLES: &str = "Examples:
@@ -75,9 +108,20 @@ const DEMO_EXAMPLES: &str = "Examples:
   unstale demo --seconds 60 --nodes 9          longer, larger
   unstale demo --faults=kill,cut               only these faults
   unstale demo --naive                         the stale reads that caches usually have
+  unstale demo --record run.history            what happened, for `unstale audit check run.history`
   unstale demo --json | tail -n 1              only the verdict, for a program
 
 Exit codes: 0 coherent, 1 not coherent, 64 bad usage, 70 a bug in the demo itself, 130 or 143 stopped by a signal.";
+
+const CHECK_EXAMPLES: &str = "Examples:
+  unstale demo --record run.history && unstale audit check run.history
+  unstale audit check one.history two.history three.history
+  unstale audit check --json run.history | jq .examples
+
+A history that is not complete (records lost, half a record at its end, no end mark) is checked as far as it goes, and
+that is said.
+
+Exit codes: 0 coherent, 1 not coherent, 64 bad usage, 65 not a history, or one with bad bytes, 66 a file that cannot be read.";
 
 const COMPLETIONS_EXAMPLE: &str = "Example:
   unstale completions bash > ~/.local/share/bash-completion/completions/unstale";
@@ -94,6 +138,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     match cli.command {
         Command::Demo(arguments) => demo::run(&arguments.into()),
+        Command::Audit(AuditCommand::Check(arguments)) => audit::run(&arguments.into()),
         Command::DemoNode => demo::run_node(),
         Command::Completions { shell } => completions(shell),
     }
@@ -120,6 +165,17 @@ impl From<DemoArgs> for Options {
             writes_per_s: arguments.writes,
             detail: if arguments.verbose { Detail::Peers } else { Detail::Faults },
             output: if arguments.json { Output::Json } else { Output::Words },
+            record: arguments.record,
+        }
+    }
+}
+
+impl From<CheckArgs> for audit::Options {
+    fn from(arguments: CheckArgs) -> Self {
+        Self {
+            files: arguments.files,
+            monotone: if arguments.monotone { Monotone::Promised } else { Monotone::Unpromised },
+            output: if arguments.json { audit::Output::Json } else { audit::Output::Words },
         }
     }
 }

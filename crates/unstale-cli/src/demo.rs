@@ -15,12 +15,15 @@ mod node;
 mod propagation;
 mod proxy;
 mod random;
+mod recording;
 mod schedule;
 mod screen;
 mod supervisor;
 mod verdict;
 
+use std::error::Error;
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
@@ -29,10 +32,11 @@ pub(crate) use kinds::Kinds;
 pub(crate) use line::{Detail, Strategy};
 pub(crate) use node::run as run_node;
 use random::Random;
+use recording::Recording;
 use schedule::{SHORTEST_WITH_FAULTS, Schedule};
 
 /// What a run is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// How many nodes.
     pub(crate) nodes: usize,
@@ -52,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) detail: Detail,
     /// In which form it is shown.
     pub(crate) output: Output,
+    /// Where its history is written.
+    pub(crate) record: Option<PathBuf>,
 }
 
 /// In which form a run is shown.
@@ -76,10 +82,18 @@ pub(crate) fn run(options: &Options) -> Exit {
         ));
         return Exit::Usage;
     };
+    let recording = match Recording::start(options.record.as_deref()) {
+        Ok(recording) => recording,
+        Err(error) => {
+            let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            complain(&format!("no history can be recorded there: {error}{reason}"));
+            return Exit::Usage;
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = runtime
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(supervisor::run(options, seed, schedule)));
+        .and_then(|runtime| runtime.block_on(supervisor::run(options, seed, schedule, recording)));
     outcome.unwrap_or_else(|error| {
         complain(&error);
         Exit::Bug

@@ -11,6 +11,10 @@ pub(crate) enum Exit {
     No,
     /// The command line makes no sense.
     Usage,
+    /// A file's bytes are not what they should be.
+    Data,
+    /// A file cannot be read.
+    NoInput,
     /// Something that this program needs on this machine cannot be had, or the program has a bug.
     Bug,
     /// Stopped by SIGINT (130) or SIGTERM (143), as a shell would say it.
@@ -23,6 +27,8 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::No => 1,
             Exit::Usage => 64,
+            Exit::Data => 65,
+            Exit::NoInput => 66,
             Exit::Bug => 70,
             Exit::Stopped(signal) => 128 + signal,
         })

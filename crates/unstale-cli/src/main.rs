@@ -1,5 +1,6 @@
 //! The `unstale` command.
 
+mod audit;
 mod cli;
 mod demo;
 mod exit;

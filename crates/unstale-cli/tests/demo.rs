@@ -25,9 +25,21 @@ fn run(arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
     (output.status.code(), lines)
 }
 
+/// Judges the history of a run again: the exit code and the verdict.
+fn check(history: &Path) -> (Option<i32>, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unstale"));
+    let output =
+        command.args(["audit", "check", "--json"]).arg(history).output().expect("the command is built");
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), serde_json::from_slice(&output.stdout).expect("one line of JSON"))
+}
+
 #[test]
-fn a_run_with_every_fault_ends_coherent() {
-    let (code, lines) = run(&["--json", "--seconds", "16", "--seed", "1"]);
+fn a_run_with_every_fault_ends_coherent_and_its_history_says_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = folder.path().join("history");
+    let record = history.to_str().expect("text");
+    let (code, lines) = run(&["--json", "--seconds", "16", "--seed", "1", "--record", record]);
     let verdict = lines.last().expect("a verdict");
     assert_eq!(
         (code, &verdict["verdict"], &verdict["stale_reads"]),
@@ -45,15 +57,36 @@ fn a_run_with_every_fault_ends_coherent() {
     assert!(verdict["frames_lost"].as_u64() > Some(0), "{verdict:#}");
     assert!(verdict["propagation_us_p50"].as_u64() > Some(0), "{verdict:#}");
     assert!(lines.len() >= 15, "a line per second");
+
+    let (code, checked) = check(&history);
+    assert_eq!((code, &checked["stale_reads"]), (Some(0), &0.into()), "{checked:#}");
+    assert_eq!(
+        (&checked["complete"], &checked["faults_marked"]),
+        (&true.into(), &true.into()),
+        "{checked:#}"
+    );
+    for same in ["judged", "reads", "writes"] {
+        assert_eq!(checked[same], verdict[same], "{same} in {checked:#}");
+    }
 }
 
 #[test]
 fn a_naive_cache_is_found_out_even_without_faults() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = folder.path().join("history");
+    let record = history.to_str().expect("text");
     for faults in ["none", "kill,pause,cut"] {
-        let (code, lines) = run(&["--json", "--naive", "--seconds", "10", "--faults", faults]);
+        let arguments = ["--json", "--naive", "--seconds", "10", "--record", record, "--faults", faults];
+        let (code, lines) = run(&arguments);
         let verdict = lines.last().expect("a verdict");
         assert_eq!((code, &verdict["verdict"]), (Some(1), &"not coherent".into()), "{verdict:#}");
         assert!(verdict["stale_reads"].as_u64() > Some(0), "{verdict:#}");
+        let (code, checked) = check(&history);
+        assert_eq!((code, &checked["verdict"]), (Some(1), &"not coherent".into()), "{checked:#}");
+        assert!(
+            checked["examples"][0]["around"].as_array().is_some_and(|lines| lines.len() > 1),
+            "{checked:#}"
+        );
     }
 }
 

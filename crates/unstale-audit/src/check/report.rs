@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::Read;
+use crate::history::{Read, Served};
 use crate::judgement::{Due, Judged, Judgement, Outcome, Promise};
 use crate::ledger::{Monotone, Terms};
 
@@ -67,8 +67,10 @@ pub struct Report {
     pub stale_unpromised_age_max: u64,
     /// Reads that were older than what their session had seen; a violation only if that was promised.
     pub went_back: u64,
-    /// Reads that said that they may be stale. They are not judged.
+    /// Reads that said that they may be stale.
     pub said_stale: u64,
+    /// Of these, those that would have broken a promise, had they not said so.
+    pub excused: u64,
     /// Reads whose answer has no version. They cannot be judged.
     pub unversioned: u64,
     /// What was demanded.
@@ -130,6 +132,7 @@ impl Report {
             stale_unpromised_age_max: 0,
             went_back: 0,
             said_stale: 0,
+            excused: 0,
             unversioned: 0,
             terms,
             spans: BTreeMap::new(),
@@ -172,6 +175,8 @@ impl Report {
     }
 
     pub(super) fn count(&mut self, read: &Read, judgement: &Judgement) {
+        let has_said_so = read.served == Served::Stale;
+        self.said_stale += u64::from(has_said_so);
         match judgement.outcome {
             Outcome::Unversioned => {
                 self.unversioned += 1;
@@ -182,6 +187,7 @@ impl Report {
                 self.stale_unpromised += 1;
                 self.stale_unpromised_age_max = self.stale_unpromised_age_max.max(age);
             }
+            Outcome::Broken(..) if has_said_so => self.excused += 1,
             Outcome::Broken(promise, _) => self.violations[promise as usize] += 1,
         }
         self.judged.count(read, judgement);

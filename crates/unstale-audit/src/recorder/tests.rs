@@ -50,7 +50,7 @@ fn what_is_noted_is_in_the_file_once_the_recorder_is_closed() {
 }
 
 #[test]
-fn a_history_is_gone_on_with_and_what_is_no_history_is_left_alone() {
+fn a_history_is_gone_on_with_or_replaced_and_what_is_no_history_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("history");
     for _ in 0..2 {
@@ -59,8 +59,12 @@ fn a_history_is_gone_on_with_and_what_is_no_history_is_left_alone() {
     let bytes = std::fs::read(&path).expect("the file");
     assert_eq!(told(&bytes), ["begin test", "end", "begin test", "end"]);
 
+    drop(Recorder::create(&path, &begin()).expect("a history may be replaced"));
+    assert_eq!(told(&std::fs::read(&path).expect("the file")), ["begin test", "end"]);
+
     std::fs::write(&path, b"something else").expect("written");
     assert!(Recorder::open(&path, &begin()).is_err());
+    assert!(Recorder::create(&path, &begin()).is_err());
     assert_eq!(std::fs::read(&path).expect("the file"), b"something else");
 }
 

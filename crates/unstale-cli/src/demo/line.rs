@@ -147,7 +147,7 @@ pub(crate) struct Totals {
 
 /// One read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u32, Version, u64, Version, How)", into = "(u32, Version, u64, Version, How)")]
+#[serde(from = "ShortRead", into = "ShortRead")]
 pub(crate) struct Read {
     /// Which row.
     pub(crate) row: u32,
@@ -155,11 +155,18 @@ pub(crate) struct Read {
     pub(crate) version: Version,
     /// When it began.
     pub(crate) began: u64,
+    /// When the answer was there.
+    pub(crate) ended: u64,
     /// The newest version that this node had written, and the write returned, before the read began; 0 for none.
     pub(crate) own: Version,
     /// What was asked for, and answered.
     pub(crate) how: How,
+    /// Out of what it was answered.
+    pub(crate) served: Served,
 }
+
+/// How a read is written: row, version, beginning, length, own version, what was asked, out of what it was answered.
+type ShortRead = (u32, Version, u64, u64, Version, How, Served);
 
 /// What a read asked for and, as far as it can be refused, was told that it got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,15 +182,33 @@ pub(crate) enum How {
     Session(Version),
 }
 
-impl From<(u32, Version, u64, Version, How)> for Read {
-    fn from((row, version, began, own, how): (u32, Version, u64, Version, How)) -> Self {
-        Self { row, version, began, own, how }
+/// Out of what a read was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Served {
+    /// The cache.
+    #[serde(rename = "h")]
+    Hit,
+    /// The database.
+    #[serde(rename = "l")]
+    Load,
+    /// The cache, with a warning.
+    #[serde(rename = "s")]
+    Stale,
+    /// The database, asked after the read began.
+    #[serde(rename = "b")]
+    Bypass,
+}
+
+impl From<ShortRead> for Read {
+    fn from((row, version, began, took, own, how, served): ShortRead) -> Self {
+        Self { row, version, began, ended: began.saturating_add(took), own, how, served }
     }
 }
 
-impl From<Read> for (u32, Version, u64, Version, How) {
+impl From<Read> for ShortRead {
     fn from(read: Read) -> Self {
-        (read.row, read.version, read.began, read.own, read.how)
+        let Read { row, version, began, ended, own, how, served } = read;
+        (row, version, began, ended.saturating_sub(began), own, how, served)
     }
 }
 
@@ -283,9 +308,9 @@ mod tests {
 
     #[test]
     fn reads_are_short_since_there_are_thousands_of_them() {
-        let read = |how| Read { row: 1, version: 2, began: 3, own: 0, how };
-        check(&read(How::Plain), r#"[1,2,3,0,"p"]"#);
-        check(&read(How::Within(250)), r#"[1,2,3,0,{"w":250}]"#);
-        check(&read(How::Session(2)), r#"[1,2,3,0,{"s":2}]"#);
+        let read = |how, served| Read { row: 1, version: 2, began: 3, ended: 7, own: 0, how, served };
+        check(&read(How::Plain, Served::Hit), r#"[1,2,3,4,0,"p","h"]"#);
+        check(&read(How::Within(250), Served::Bypass), r#"[1,2,3,4,0,{"w":250},"b"]"#);
+        check(&read(How::Session(2), Served::Load), r#"[1,2,3,4,0,{"s":2},"l"]"#);
     }
 }

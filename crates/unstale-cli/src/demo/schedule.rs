@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::kinds::{Kind, Kinds};
 use super::random::Random;
 
-/// How long after the last fault healed every plain read answers as the database does.
-pub(crate) const SETTLING: Duration = Duration::from_secs(5);
+pub(crate) use unstale_audit::SETTLING;
 
 /// The silence after which a node is ended by a majority of the others (L in the protocol).
 pub(crate) const SILENCE: Duration = Duration::from_secs(3);

@@ -10,11 +10,12 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
+use unstale_audit::Fault;
 
 use self::seat::{Seat, Standing};
 use self::steps::{Step, Steps};
 use super::Options;
-use super::checker::{Checker, TroubleId};
+use super::checker::Checker;
 use super::child::{Child, Heard, Life};
 use super::clock;
 use super::database::Database;
@@ -23,6 +24,7 @@ use super::line::{Kept, Order, Report, Start, Tick};
 use super::links::Links;
 use super::propagation::Propagation;
 use super::random::Random;
+use super::recording::Recording;
 use super::schedule::Schedule;
 use super::screen::Screen;
 use super::verdict::{Run, Verdict};
@@ -43,9 +45,14 @@ const RECOVERY: Duration = Duration::from_secs(1);
 type Bug = String;
 
 /// Runs the demo to its verdict.
-pub(crate) async fn run(options: &Options, seed: u64, schedule: Schedule) -> Result<Exit, Bug> {
+pub(crate) async fn run(
+    options: &Options,
+    seed: u64,
+    schedule: Schedule,
+    recording: Recording,
+) -> Result<Exit, Bug> {
     let mut signals = Signals::new().map_err(|error| error.to_string())?;
-    let mut supervisor = Supervisor::new(options, seed, schedule).await?;
+    let mut supervisor = Supervisor::new(options, seed, schedule, recording).await?;
     let outcome = tokio::select! {
         outcome = supervisor.run() => outcome,
         signal = signals.recv() => Ok(Exit::Stopped(signal)),
@@ -94,11 +101,12 @@ struct Supervisor<'a> {
     ear: mpsc::Sender<(Life, Heard)>,
     reports: mpsc::Receiver<(Life, Heard)>,
     checker: Checker,
+    recording: Recording,
     propagation: Propagation,
     figures: Figures,
     screen: Screen,
     /// Of the faults that began, by their index in the schedule.
-    troubles: Vec<Option<TroubleId>>,
+    troubles: Vec<Option<Fault>>,
     /// Whether the next [`Kept`] is about a long cut.
     recalling_long_cut: bool,
     last_heal: u64,
@@ -107,7 +115,12 @@ struct Supervisor<'a> {
 }
 
 impl<'a> Supervisor<'a> {
-    async fn new(options: &'a Options, seed: u64, schedule: Schedule) -> Result<Self, Bug> {
+    async fn new(
+        options: &'a Options,
+        seed: u64,
+        schedule: Schedule,
+        recording: Recording,
+    ) -> Result<Self, Bug> {
         let folder = TempDir::with_prefix("unstale-demo-").map_err(|error| error.to_string())?;
         let file = folder.path().join("rows.sqlite");
         let database = Database::create(&file, ROWS).map_err(|error| error.to_string())?;
@@ -124,6 +137,7 @@ impl<'a> Supervisor<'a> {
             links,
             seats: names.iter().map(|_| Seat::default()).collect(),
             checker: Checker::new(ROWS),
+            recording,
             propagation: Propagation::default(),
             figures: Figures::new(&names),
             names,
@@ -157,6 +171,9 @@ impl<'a> Supervisor<'a> {
         let found = self.checker.findings();
         let verdict = Verdict::new(&run, &self.figures, found);
         self.screen.finish(&verdict, &verdict.words(found, &self.names));
+        if let Some(words) = std::mem::take(&mut self.recording).close()? {
+            self.screen.announce(&words);
+        }
         Ok(if verdict.is_coherent() { Exit::Fine } else { Exit::No })
     }
 
@@ -183,6 +200,7 @@ impl<'a> Supervisor<'a> {
     fn start(&mut self, node: usize, listen: SocketAddr, warmth: Warmth) -> Result<(), Bug> {
         let seat = &mut self.seats[node];
         let life = Life { node, number: seat.next_life() };
+        self.recording.process(life, &self.names[node]).map_err(|error| error.to_string())?;
         let child = Child::spawn(life, self.ear.clone()).map_err(|error| error.to_string())?;
         let peers = self.links.addresses(node).map(|(peer, address)| (self.names[peer].clone(), address));
         child.order(Order::Start(Start {
@@ -237,7 +255,8 @@ impl<'a> Supervisor<'a> {
                 let versions = self.database.read_all().map_err(|error| error.to_string())?;
                 let from = (self.last_heal + clock::nanos(super::schedule::SETTLING))
                     .max(clock::now() + clock::nanos(after));
-                self.checker.settled(from, versions);
+                self.checker.settled(from, &versions);
+                self.recording.settled(from, &versions).map_err(|error| error.to_string())?;
             }
             Step::Quiet => self.order_all(&Order::Quiet),
             Step::Sweep => self.order_all(&Order::Sweep),
@@ -273,7 +292,7 @@ impl<'a> Supervisor<'a> {
                 self.seats[life.node].address = Some(address);
                 self.links.lead_to(life.node, address);
             }
-            Report::Ready => self.ready(life.node),
+            Report::Ready => self.ready(life.node)?,
             Report::Kept(kept) => {
                 let figures = &mut self.figures;
                 let sum = if self.recalling_long_cut {
@@ -298,9 +317,11 @@ impl<'a> Supervisor<'a> {
             self.screen.event(self.started.elapsed(), &format!("{}: {what}", self.names[node]));
         }
         for read in tick.reads.drain(..) {
+            self.recording.read(life, &read);
             self.checker.read(node, read);
         }
         for write in tick.writes.drain(..) {
+            self.recording.write(life, &write);
             self.checker.write(&write);
             if self.seats[node].is_linked(write.began) {
                 self.propagation.act(&write.act, write.began);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::checker::{Findings, Promise};
+use super::checker::{Findings, PROMISES};
 use super::figures::Figures;
 use super::kinds::Kind;
 use super::line::{Kept, Strategy};
@@ -113,7 +113,7 @@ impl Verdict {
         let quantile = |q| (!propagation.is_empty()).then(|| propagation.value_at_quantile(q));
         let ages = &found.during_faults;
         let [own_writes, session, proven, settled] =
-            Promise::ALL.map(|promise| found.violations[promise as usize]);
+            PROMISES.map(|promise| found.violations[promise as usize]);
         let storm = run.storm_seconds();
         Self {
             word: if found.stale_reads() == 0 { "coherent" } else { "not coherent" },

@@ -1,5 +1,5 @@
 use super::*;
-use crate::demo::line::ActNumber;
+use crate::demo::line::{ActNumber, How, Served};
 
 const SECOND: u64 = 1_000_000_000;
 const MILLI: u64 = 1_000_000;
@@ -31,7 +31,7 @@ fn write(version: Version, returned: u64, announced: bool) -> Write {
 }
 
 fn read(version: Version, began: u64, how: How) -> Read {
-    Read { row: 0, version, began, own: 0, how }
+    Read { row: 0, version, began, ended: began, own: 0, how, served: Served::Hit }
 }
 
 fn broken(mut checker: Checker, read: Read) -> Option<Promise> {
@@ -134,7 +134,7 @@ fn stale_plain_reads_during_a_fault_and_five_seconds_after_it_are_counted_apart_
 fn once_settled_no_read_is_older_than_the_database_announced_or_not() {
     let settled = || {
         let mut checker = Checker::new(2);
-        checker.settled(30 * SECOND, vec![5, 1]);
+        checker.settled(30 * SECOND, &[5, 1]);
         checker
     };
     assert_eq!(broken(settled(), read(4, 30 * SECOND, How::Plain)), Some(Promise::Settled));
@@ -152,7 +152,7 @@ fn reads_are_held_until_every_report_is_in_and_old_writes_are_forgotten_but_for_
     assert_eq!(checker.findings().judged.plain, 1);
 
     checker.judge(21 * SECOND + nanos(MEMORY));
-    assert_eq!(checker.announced[0].len(), 1);
+    assert_eq!(checker.ledger.remembered(CLOCK, 0), 1);
     checker.read(0, read(1, 90 * SECOND, How::Plain));
     checker.judge(JUDGEMENT);
     assert_eq!(checker.findings().violations, [0, 0, 0, 1]);

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::demo::clock;
-use crate::demo::line::{ActNumber, Applied, Closed, Read, Tick, Totals, Write};
+use crate::demo::line::{ActNumber, Applied, Closed, Read, Served, Tick, Totals, Write};
 
 /// What is to be reported. All of it is taken at once, so that a report is complete up to its instant.
 #[derive(Debug, Default)]
@@ -13,13 +13,13 @@ pub(super) struct Log {
 
 impl Log {
     /// A read was answered.
-    pub(super) fn read(&self, read: Read, outcome: Outcome) {
+    pub(super) fn read(&self, read: Read) {
         let mut tick = self.lock();
         tick.totals.reads += 1;
-        match outcome {
-            Outcome::Hit => tick.totals.hits += 1,
-            Outcome::Stale => tick.totals.stale_said += 1,
-            Outcome::Load => {}
+        match read.served {
+            Served::Hit => tick.totals.hits += 1,
+            Served::Stale => tick.totals.stale_said += 1,
+            Served::Load | Served::Bypass => {}
         }
         tick.reads.push(read);
     }
@@ -79,15 +79,4 @@ impl Log {
     fn lock(&self) -> MutexGuard<'_, Tick> {
         self.tick.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Out of what a read was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The cache.
-    Hit,
-    /// The cache, with a warning.
-    Stale,
-    /// The database.
-    Load,
 }

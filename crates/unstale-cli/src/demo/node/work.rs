@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::log::{Log, Outcome};
+use super::log::Log;
 use super::pace::Pace;
 use super::source::Source;
 use super::subject::{Ask, Subject};
 use crate::demo::clock;
-use crate::demo::line::{How, Read, Write};
+use crate::demo::line::{How, Read, Served, Write};
 use crate::demo::random::{Random, Zipf};
 
 /// How skewed the choice of rows is.
@@ -129,16 +129,17 @@ impl Work {
             (None, Some(length)) => How::Within(clock::nanos(length)),
             (None, None) => How::Plain,
         };
-        let outcome = match answer.said_stale {
-            true => Outcome::Stale,
-            false if answer.row.loaded >= began => Outcome::Load,
-            false => Outcome::Hit,
+        let served = match (answer.said_stale, answer.proven_within) {
+            (true, _) => Served::Stale,
+            (false, _) if answer.row.loaded < began => Served::Hit,
+            (false, Some(Duration::ZERO)) => Served::Bypass,
+            (false, _) => Served::Load,
         };
-        if may_bypass && outcome == Outcome::Load {
+        if may_bypass && matches!(served, Served::Load | Served::Bypass) {
             self.demanded[row as usize].store(began, Ordering::Relaxed);
         }
-        let read = Read { row, version: answer.row.version, began, own, how };
-        self.log.read(read, outcome);
+        let read = Read { row, version: answer.row.version, began, ended: clock::now(), own, how, served };
+        self.log.read(read);
     }
 
     /// One write: the database first, then the cache.

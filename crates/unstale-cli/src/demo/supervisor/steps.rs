@@ -79,7 +79,10 @@ impl Supervisor<'_> {
     /// A fault begins.
     pub(super) async fn begin(&mut self, index: usize) -> Result<(), String> {
         let planned = self.schedule.faults[index];
-        self.troubles[index] = Some(self.checker.fault_begins(clock::now()));
+        let (now, kind) = (clock::now(), planned.fault.kind());
+        self.troubles[index] = Some(self.checker.fault_begins(now));
+        let what = format!("{} {}", kind.word(), self.names[planned.node]);
+        self.recording.fault_begins(now, &what).map_err(|error| error.to_string())?;
         let seat = &mut self.seats[planned.node];
         match planned.fault {
             Fault::Kill => seat.kill().await,
@@ -117,32 +120,34 @@ impl Supervisor<'_> {
                 self.links.set(planned.node, Passage::Open);
             }
         }
-        self.healed(planned.node);
-        Ok(())
+        self.healed(planned.node)
     }
 
     /// A process is ready: the first one of its node, or after a kill the next one.
-    pub(super) fn ready(&mut self, node: usize) {
+    pub(super) fn ready(&mut self, node: usize) -> Result<(), String> {
         self.seats[node].standing = Standing::Ready;
         if self.seats[node].next_life() > 1 {
             self.seats[node].standing = Standing::Up;
             self.seats[node].order(Order::Go);
-            self.healed(node);
+            self.healed(node)?;
         }
+        Ok(())
     }
 
     /// The fault that `node` had is over.
-    fn healed(&mut self, node: usize) {
+    fn healed(&mut self, node: usize) -> Result<(), String> {
         let now = clock::now();
         for (planned, trouble) in self.schedule.faults.iter().zip(&mut self.troubles) {
             if planned.node == node
                 && let Some(trouble) = trouble.take()
             {
                 self.checker.fault_heals(trouble, now);
+                self.recording.fault_heals(trouble, now).map_err(|error| error.to_string())?;
             }
         }
         self.last_heal = self.last_heal.max(now);
         self.screen.event(self.started.elapsed(), &format!("{} is back", self.names[node]));
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::demo::checker::Checker;
 use crate::demo::child::Life;
 use crate::demo::kinds::Kinds;
-use crate::demo::line::{How, Read, Tick, Totals};
+use crate::demo::line::{How, Read, Served, Tick, Totals};
 use crate::demo::propagation::record;
 use crate::demo::random::Random;
 
@@ -36,7 +36,10 @@ fn the_last_line_begins_with_the_keys_that_programs_know_in_their_order() {
 #[test]
 fn one_stale_read_is_enough_for_not_coherent_and_is_shown() {
     let mut checker = Checker::new(1);
-    checker.read(0, Read { row: 0, version: 1, began: 5, own: 2, how: How::Plain });
+    checker.read(
+        0,
+        Read { row: 0, version: 1, began: 5, ended: 5, own: 2, how: How::Plain, served: Served::Hit },
+    );
     checker.judge(5);
     let verdict = verdict(&checker);
     assert_eq!((verdict.word, verdict.stale_reads, verdict.is_coherent()), ("not coherent", 1, false));
