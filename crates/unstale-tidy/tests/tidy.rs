@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-audit"],
     ),
     ("unstale-example-http", &["unstale", "unstale-audit", "unstale-mesh"]),
+    ("unstale-model", &[]),
     ("unstale-tidy", &[]),
 ];
 
