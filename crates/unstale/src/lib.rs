@@ -68,7 +68,7 @@ mod session;
 pub use cache::Json;
 pub use cache::{
     Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Key, Load, Loaded, Lookup,
-    Overdue, Pending, Probe, Raw, Read, ReadOrFind, ReadOrLoad, Served, Skip, Value,
+    Overdue, Pending, Probe, Raw, Read, ReadOrFind, ReadOrLoad, Recovery, Served, Skip, Value,
 };
 pub use error::{Error, ErrorKind};
 pub use event::{

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use unstale_l1::{ENTRY_OVERHEAD_BYTES, TableConfig};
 
 use super::codec::Codec;
-use super::options::{FailSafe, Overdue, Skip};
+use super::options::{FailSafe, Overdue, Recovery, Skip};
 use super::policy::{Policy, TIME_TO_LIVE_MAX};
 use super::value::Stored;
 use super::{Cache, Key};
@@ -117,6 +117,12 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// What becomes of a load that nobody waits for any more. Default: [`Overdue::Completes`].
     pub const fn overdue(mut self, overdue: Overdue) -> Self {
         self.policy.overdue = overdue;
+        self
+    }
+
+    /// How what was lost all at once is loaded again. Default: [`Recovery::Paced`].
+    pub const fn recovery(mut self, recovery: Recovery) -> Self {
+        self.policy.recovery = recovery;
         self
     }
 

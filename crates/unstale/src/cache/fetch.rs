@@ -170,7 +170,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             return None;
         }
         let is_servable = self.policy.fail_safe.is_on() && self.cache.table().clock().now() < until;
-        if !is_servable || self.cache.inner.limiter.allows(self.cache.coarse_ms()) {
+        if !is_servable || self.cache.inner.pace.allows_suspect(self.cache.coarse_ms()) {
             return None;
         }
         self.stand_in(&old.value, StaleReason::Suspect).map(Fetched::of_unknown_age)

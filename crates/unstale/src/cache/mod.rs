@@ -30,12 +30,12 @@ mod loader;
 mod many;
 mod options;
 mod owed;
+mod pace;
 mod policy;
 mod product;
 mod read;
 mod running;
 mod second_level;
-mod suspects;
 mod sweeper;
 mod terms;
 mod value;
@@ -54,7 +54,7 @@ pub use codec::{Codec, Raw};
 pub use get_or_load::{FindOrLoad, GetOrLoad, Pending, ReadOrFind, ReadOrLoad};
 pub use load::Load;
 pub use loaded::Loaded;
-pub use options::{EntryOptions, FailSafe, Overdue, Skip};
+pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip};
 pub use unstale_l1::{Key, Probe};
 pub use value::{Lookup, Read, Served, Value};
 
@@ -62,9 +62,9 @@ use crate::event::{CacheEvent, Event};
 use crate::metrics::CacheMetrics;
 use crate::node::Shared;
 use crate::{Error, ErrorKind, Node};
+use pace::Pace;
 use policy::Policy;
 use second_level::SecondLevel;
-use suspects::SuspectLimiter;
 use value::Stored;
 
 /// A typed cache of a node. Clones are the same cache; each holds the node, so the node lives as long as any of them.
@@ -96,7 +96,7 @@ pub(crate) struct Inner<K: Key, V: Send + Sync + 'static> {
     flights: Flights<K, Stored<V>, Error>,
     policy: Policy,
     level: Option<SecondLevel<V>>,
-    limiter: SuspectLimiter,
+    pace: Pace,
     /// Whether any load ever failed in a way that pauses: until then no landing looks for a pause to end.
     has_paused: AtomicBool,
     metrics: Arc<CacheMetrics>,
@@ -141,14 +141,13 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             metrics: Arc::clone(&metrics),
         });
         let flights = Flights::new(&table);
-        let limiter = SuspectLimiter::default();
         let (policy, node) = (builder.policy, builder.node);
         let inner = Arc::new(Inner {
             table,
             flights,
             policy,
             level,
-            limiter,
+            pace: Pace::default(),
             has_paused: AtomicBool::new(false),
             metrics,
             name,

@@ -99,6 +99,16 @@ pub enum Overdue {
     IsDropped,
 }
 
+/// How a cache loads what it lost all at once, when a node was cut off and many acts that it missed are repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Recovery {
+    /// For some seconds, loads beyond twice the usual rate of the cache wait for their turn, at most 1 s, so that no storm of
+    /// loads meets the database. Up to 64 loads a second never wait, and neither does a read that bypasses the cache.
+    Paced,
+    /// Loads begin as they come.
+    AtOnce,
+}
+
 /// Choices for one call or one value. What is not chosen here is as the cache was built.
 ///
 /// ```

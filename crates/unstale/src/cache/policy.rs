@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::options::{EntryOptions, FailSafe, Overdue, Skips};
+use super::options::{EntryOptions, FailSafe, Overdue, Recovery, Skips};
 
 /// The longest time to live in memory; longer ones are cut to it (ticks of 16 ms in 32 bits).
 pub(crate) const TIME_TO_LIVE_MAX: Duration = Duration::from_secs(16 * (u32::MAX as u64 / 1_000));
@@ -22,6 +22,7 @@ pub(crate) struct Policy {
     pub(crate) hard_timeout: Option<Duration>,
     pub(crate) eager_refresh: Option<f64>,
     pub(crate) overdue: Overdue,
+    pub(crate) recovery: Recovery,
     pub(crate) skips: Skips,
 }
 
@@ -37,6 +38,7 @@ impl Default for Policy {
             hard_timeout: None,
             eager_refresh: None,
             overdue: Overdue::Completes,
+            recovery: Recovery::Paced,
             skips: Skips::default(),
         }
     }
@@ -59,6 +61,7 @@ impl Policy {
             hard_timeout: options.hard_timeout.or(self.hard_timeout),
             eager_refresh: options.eager_refresh.or(self.eager_refresh),
             overdue: options.overdue.unwrap_or(self.overdue),
+            recovery: self.recovery,
             skips: self.skips.and(options.skips),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 use unstale_l1::{NewEntry, Scope, Tick};
 use unstale_port::Lease;
@@ -11,7 +11,8 @@ use unstale_port::Lease;
 use super::load::{Load, Said};
 use super::loaded::Answer;
 use super::loader::Cause;
-use super::options::{Overdue, Skip};
+use super::options::{Overdue, Recovery, Skip};
+use super::pace::Purpose;
 use super::policy::{Kind, Policy};
 use super::second_level::{Stock, Stocked};
 use super::value::{Stored, Validators, Value};
@@ -68,10 +69,8 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         Fut: Future<Output = Result<A, Cause>>,
     {
         let (shared, metrics) = (self.cache.shared(), &self.cache.inner.metrics);
+        self.await_turn().await;
         metrics.loads.increment(self.trigger);
-        if self.trigger != LoadTrigger::Suspect {
-            self.cache.inner.limiter.loaded(self.cache.coarse_ms());
-        }
         let scope = Scope::new(self.cache.table());
         let (load, notes) = Load::new(previous, scope.clone());
         let began = shared.now();
@@ -102,6 +101,21 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
                 self.failure(ErrorKind::Timeout, &format!("the loader took longer than {limit:?}"))
             }
         })
+    }
+
+    /// While the node recovers, loads beyond twice the usual rate wait for their turn; not those that a read demands now.
+    async fn await_turn(&self) {
+        let (cache, now_ms) = (&self.cache, self.cache.coarse_ms());
+        let purpose = if self.trigger == LoadTrigger::Suspect { Purpose::Suspect } else { Purpose::Usual };
+        let wait = cache.inner.pace.turn(now_ms, purpose);
+        let waits = !wait.is_zero()
+            && self.policy.recovery == Recovery::Paced
+            && self.store == StoreUse::Used
+            && cache.shared().recovers_at(now_ms);
+        if waits {
+            cache.inner.metrics.loads_paced.increment();
+            sleep(wait).await;
+        }
     }
 
     /// What the store has for each key, with the lease to fill it; nothing at all if this load does not use the store.

@@ -44,6 +44,9 @@ pub const CACHE_BYPASSES: Metric =
 /// Calls of loaders, by what started them.
 pub const CACHE_LOADS: Metric =
     counter("unstale_cache_loads_total", "Calls of loaders, by what started them.");
+/// Loads that waited for their turn while the node recovered.
+pub const CACHE_LOADS_PACED: Metric =
+    counter("unstale_cache_loads_paced_total", "Loads that waited for their turn while the node recovered.");
 /// Loads that gave no value, by reason.
 pub const CACHE_LOAD_FAILURES: Metric =
     counter("unstale_cache_load_failures_total", "Loads that gave no value, by reason.");

@@ -26,6 +26,7 @@ pub(crate) struct CacheMetrics {
     pub(crate) stale: CounterBy<StaleReason>,
     pub(crate) bypasses: CounterBy<BypassReason>,
     pub(crate) loads: CounterBy<LoadTrigger>,
+    pub(crate) loads_paced: Counter,
     pub(crate) load_failures: CounterBy<LoadFailure>,
     pub(crate) load_seconds: Histogram,
     pub(crate) fills_refused: CounterBy<FillRefusal>,
@@ -44,6 +45,7 @@ impl CacheMetrics {
         metrics.push_reasons(names::CACHE_STALE, &label(), names::REASON, &self.stale);
         metrics.push_reasons(names::CACHE_BYPASSES, &label(), names::REASON, &self.bypasses);
         metrics.push_reasons(names::CACHE_LOADS, &label(), names::REASON, &self.loads);
+        metrics.push_count(names::CACHE_LOADS_PACED, label(), self.loads_paced.total());
         metrics.push_reasons(names::CACHE_LOAD_FAILURES, &label(), names::REASON, &self.load_failures);
         metrics.push(names::CACHE_LOAD_SECONDS, label(), Value::Distribution(self.load_seconds.snapshot()));
         metrics.push_reasons(names::CACHE_FILLS_REFUSED, &label(), names::REASON, &self.fills_refused);

@@ -13,6 +13,7 @@ use unstale_l1::{Fills, Tick};
 use unstale_port::Backplane;
 
 use super::links::Links;
+use super::outputs::Repaired;
 use super::shared::Shared;
 
 /// Backplane events that are handled before what they gave is sent on.
@@ -48,6 +49,7 @@ pub(super) struct Driver {
     /// When the status that others read is refreshed.
     pub(super) status_due: Instant,
     pub(super) links: Links,
+    pub(super) repaired: Repaired,
     commands: mpsc::Receiver<Command>,
     drain_deadline: Duration,
     leaving: Option<Leaving>,
@@ -84,6 +86,7 @@ impl Driver {
             fills: Fills::Refused,
             status_due: Instant::ZERO,
             links: Links::new(backplane),
+            repaired: Repaired { since: now, acts: 0 },
             commands,
             drain_deadline,
             leaving: None,

@@ -1,6 +1,7 @@
 //! Carrying out what the machine wants done, in its order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use unstale_core::{
@@ -19,12 +20,25 @@ use crate::freshness::Proven;
 const SERVE_SILENT: Duration = Duration::from_secs(15);
 const SERVE_OTHERS: Duration = Duration::from_secs(2);
 
+/// So many repaired acts in so short a time are many; for so long after them a node recovers.
+const REPAIRED_MANY: u64 = 32;
+const REPAIRED_WITHIN: Duration = Duration::from_secs(1);
+const RECOVERY: Duration = Duration::from_secs(10);
+
+/// Acts that were repaired since an instant.
+#[derive(Debug)]
+pub(super) struct Repaired {
+    pub(super) since: Instant,
+    pub(super) acts: u64,
+}
+
 impl Driver {
     pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
             Output::Apply { stream, range, acts, batch: _, stamp, via } => {
                 self.apply(&acts);
                 self.merge_stamp(stamp);
+                self.note_repaired(now, acts.len() as u64, via);
                 self.applied(stream, range, acts.len() as u64, via);
             }
             Output::Counted { stream, have } => self.shared.sessions.counted(stream, have),
@@ -72,6 +86,21 @@ impl Driver {
         self.shared.metrics.note("apply-panicked");
         let whole_caches: Vec<Act> = acts.iter().map(widened).collect();
         let _ = domain.apply(&whole_caches);
+    }
+
+    /// Many repaired acts at once end many entries at once.
+    fn note_repaired(&mut self, now: Instant, acts: u64, via: Via) {
+        if via != Via::Repair {
+            return;
+        }
+        if now.since(self.repaired.since) > REPAIRED_WITHIN {
+            self.repaired = Repaired { since: now, acts: 0 };
+        }
+        self.repaired.acts += acts;
+        if self.repaired.acts >= REPAIRED_MANY {
+            let until = u64::from(self.shared.tick_of(now).plus(Tick::whole_in(RECOVERY)).0) * Tick::MILLIS;
+            self.shared.recovers_until_ms.store(until, Ordering::Relaxed);
+        }
     }
 
     fn applied(&self, stream: Stream, range: Range, acts: u64, via: Via) {

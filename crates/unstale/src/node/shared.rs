@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(super) writes: Writes,
     pub(super) runtime: Handle,
     pub(super) choices: AtomicU64,
+    /// Until when what many repaired acts ended is loaded again: milliseconds of the coarse clock.
+    pub(super) recovers_until_ms: AtomicU64,
 }
 
 impl Shared {
@@ -67,6 +69,11 @@ impl Shared {
     /// The tick that `now` lies in.
     pub(super) fn tick_of(&self, now: Instant) -> Tick {
         Tick::FIRST.plus(Tick::whole_in(now.since(self.epoch)))
+    }
+
+    /// Whether the node recovers: many acts that it had missed were repaired a short while ago. `now_ms` is of the coarse clock.
+    pub(crate) fn recovers_at(&self, now_ms: u64) -> bool {
+        now_ms < self.recovers_until_ms.load(Ordering::Relaxed)
     }
 
     /// What is proven. A bounded read takes its instant, then this, then the entry (P-14).

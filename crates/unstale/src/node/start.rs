@@ -58,6 +58,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         writes: plan.writes,
         runtime: runtime.clone(),
         choices: AtomicU64::new(plan.seed.choices()),
+        recovers_until_ms: AtomicU64::new(0),
     });
     let (commands, orders) = mpsc::channel(COMMANDS_MAX);
     let transport = Transport { backplane: plan.backplane, drain_deadline: plan.drain_deadline };
