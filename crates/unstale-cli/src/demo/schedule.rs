@@ -114,11 +114,11 @@ const LONG_CUT: Duration = millis(10_000);
 /// The time after a cut in which nothing else happens, so that what is measured about it is about it.
 /// (On top of what is between any two faults.)
 const AFTER_SHORT_CUT: Duration = millis(700);
-const AFTER_LONG_CUT: Duration = millis(3_500);
+const AFTER_LONG_CUT: Duration = millis(3_000);
 const DOWN: Duration = millis(1_000);
 /// Two kills, the second one when the first is healed.
 const KILLS: Duration = millis(2_100);
-const PAUSE: Duration = millis(1_500);
+const PAUSE: Duration = millis(1_250);
 /// Longer than the silence after which a node is ended by the others.
 const LONG_PAUSE: Duration = millis(4_000);
 const BETWEEN: Duration = millis(500);
@@ -173,13 +173,14 @@ impl Planner {
     fn episodes(&mut self) {
         if self.kinds.has(Kind::Cut) {
             self.short_cut();
-            if self.nodes < NODES_FOR_TWO_FAULTS {
-                self.kill_and_pause();
-            }
-            let kills =
-                if self.nodes < NODES_FOR_TWO_FAULTS { Duration::ZERO } else { AFTER_LONG_CUT + KILLS };
-            if self.fits(LONG_CUT + kills) {
+            // The long cut comes before the kills where there is time for both: what it leaves is then about it alone.
+            if self.fits(LONG_CUT + AFTER_LONG_CUT + self.kill_and_pause_length()) {
                 self.long_cut();
+            } else if self.nodes < NODES_FOR_TWO_FAULTS {
+                self.kill_and_pause();
+                if self.fits(LONG_CUT) {
+                    self.long_cut();
+                }
             }
         }
         self.kill_and_pause();
@@ -220,6 +221,16 @@ impl Planner {
             }
         }
         self.cursor += LONG_CUT + AFTER_LONG_CUT;
+    }
+
+    fn kill_and_pause_length(&self) -> Duration {
+        match (self.kinds.has(Kind::Kill), self.kinds.has(Kind::Pause)) {
+            (true, true) if self.nodes >= NODES_FOR_TWO_FAULTS => KILLS,
+            (true, true) => DOWN + BETWEEN + PAUSE,
+            (true, false) => DOWN,
+            (false, true) => PAUSE,
+            (false, false) => Duration::ZERO,
+        }
     }
 
     /// A kill, and where there are nodes enough a pause of another one meanwhile, and the kill of a third one.

@@ -10,6 +10,12 @@ use super::kinds::Kind;
 use super::line::{Kept, Strategy};
 use super::schedule::Schedule;
 
+/// How many times the rate before it the loads of any second after a long cut may reach.
+const LOADS_OVER_BEFORE_MAX: f64 = 2.0;
+
+/// So many seconds after a long cut are looked at.
+const AFTER_CUT_SECONDS: usize = 3;
+
 /// The last line of `--json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Verdict {
@@ -58,6 +64,8 @@ pub(crate) struct Verdict {
     pub(crate) loads_per_s_after_cut: Option<u64>,
     /// The most of one of those seconds.
     pub(crate) loads_per_s_after_cut_max: Option<u64>,
+    /// Whether that is more than [`LOADS_OVER_BEFORE_MAX`] times the rate before.
+    pub(crate) load_storm: Option<bool>,
     /// After the long cut: the share of untouched entries that are still there, suspects among them.
     pub(crate) held_ratio_after_long_cut: Option<f64>,
     /// Which cache the nodes held.
@@ -115,6 +123,8 @@ impl Verdict {
         let [own_writes, session, proven, settled] =
             PROMISES.map(|promise| found.violations[promise as usize]);
         let storm = run.storm_seconds();
+        let loads_before = storm.and_then(|(before, _)| figures.loads_mean(1, before));
+        let loads_most = storm.and_then(|(_, after)| figures.loads_max(after, after + AFTER_CUT_SECONDS));
         Self {
             word: if found.stale_reads() == 0 { "coherent" } else { "not coherent" },
             nodes: run.nodes,
@@ -144,9 +154,13 @@ impl Verdict {
             stale_said: totals.stale_said,
             failed: totals.failed,
             unannounced: totals.unannounced,
-            loads_per_s_before_cut: storm.and_then(|(before, _)| figures.loads_mean(1, before)),
-            loads_per_s_after_cut: storm.and_then(|(_, after)| figures.loads_mean(after, after + 3)),
-            loads_per_s_after_cut_max: storm.and_then(|(_, after)| figures.loads_max(after, after + 3)),
+            loads_per_s_before_cut: loads_before,
+            loads_per_s_after_cut: storm
+                .and_then(|(_, after)| figures.loads_mean(after, after + AFTER_CUT_SECONDS)),
+            loads_per_s_after_cut_max: loads_most,
+            load_storm: loads_before
+                .zip(loads_most)
+                .map(|(before, most)| most as f64 > before as f64 * LOADS_OVER_BEFORE_MAX),
             held_ratio_after_long_cut: ratio(figures.kept_after_long_cut, |kept| kept.resident),
             cache: run.strategy,
             seed: run.seed,
@@ -223,12 +237,21 @@ impl Verdict {
                 "Loads per second: {before} before the first fault, {after} in the 3 s after the long cut"
             )?;
             if let Some(most) = self.loads_per_s_after_cut_max {
-                write!(f, " (at most {most})")?;
+                write!(f, " (at most {most}, {:.1} times)", most as f64 / before.max(1) as f64)?;
             }
             if let Some(held) = self.held_ratio_after_long_cut {
                 write!(f, ", which left {:.1} % of the untouched entries in place", held * 100.0)?;
             }
             writeln!(f, ".")?;
+            match self.load_storm {
+                Some(true) => {
+                    writeln!(f, "NO: that is a storm of loads, more than {LOADS_OVER_BEFORE_MAX} times.")?
+                }
+                Some(false) => {
+                    writeln!(f, "No storm of loads: no second had more than {LOADS_OVER_BEFORE_MAX} times.")?
+                }
+                None => {}
+            }
         }
         Ok(())
     }

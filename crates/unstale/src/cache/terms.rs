@@ -103,12 +103,14 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         })
     }
 
-    /// While the node recovers, loads beyond twice the usual rate wait for their turn; not those that a read demands now.
+    /// While the node recovers, loads beyond twice the usual rate wait for their turn; not those that a read demands now, and
+    /// not revalidations, whose rate was asked for already where the suspect could have been served.
     async fn await_turn(&self) {
         let (cache, now_ms) = (&self.cache, self.cache.coarse_ms());
         let purpose = if self.trigger == LoadTrigger::Suspect { Purpose::Suspect } else { Purpose::Usual };
         let wait = cache.inner.pace.turn(now_ms, purpose);
         let waits = !wait.is_zero()
+            && purpose == Purpose::Usual
             && self.policy.recovery == Recovery::Paced
             && self.store == StoreUse::Used
             && cache.shared().recovers_at(now_ms);

@@ -56,3 +56,26 @@ fn the_words_of_a_coherent_run_say_what_was_compared() {
         assert!(words.contains(part), "{part} in {words}");
     }
 }
+
+#[test]
+fn a_second_with_more_than_twice_the_loads_after_the_long_cut_is_called_a_storm() {
+    let schedule = schedule();
+    let run = Run { nodes: 6, strategy: Strategy::Coherent, seed: 1, schedule: &schedule };
+    let (before, after) = run.storm_seconds().expect("a long cut");
+    for (most, storm) in [(200, false), (201, true)] {
+        let checker = Checker::new(1);
+        let mut figures = Figures::new(&["a1".to_owned()]);
+        let mut loads = 0;
+        for second in 0..=after {
+            loads += if second == after { most } else { 100 };
+            let totals = Totals { loads, ..Totals::default() };
+            figures.tick(Life { node: 0, number: 0 }, &Tick { totals, ..Tick::default() });
+            figures.second(&[None], checker.findings());
+        }
+        let verdict = Verdict::new(&run, &figures, checker.findings());
+        assert!(before > 1);
+        assert_eq!((verdict.loads_per_s_before_cut, verdict.load_storm), (Some(100), Some(storm)));
+        let words = verdict.words(checker.findings(), &[]);
+        assert_eq!(words.contains("NO: that is a storm of loads"), storm, "{words}");
+    }
+}
