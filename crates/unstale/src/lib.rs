@@ -67,8 +67,9 @@ mod session;
 #[cfg(feature = "json")]
 pub use cache::Json;
 pub use cache::{
-    Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Key, Load, Loaded, Lookup,
-    Overdue, Pending, Probe, Raw, Read, ReadOrFind, ReadOrLoad, Recovery, Served, Skip, Value,
+    Bare, Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Key, Load, Loaded,
+    Lookup, Overdue, Pending, PendingMany, Probe, Raw, Read, ReadMany, ReadOrFind, ReadOrLoad, Recovery,
+    Served, Skip, Value, WithProof,
 };
 pub use error::{Error, ErrorKind};
 pub use event::{

@@ -245,10 +245,10 @@ impl Verdict {
             writeln!(f, ".")?;
             match self.load_storm {
                 Some(true) => {
-                    writeln!(f, "NO: that is a storm of loads, more than {LOADS_OVER_BEFORE_MAX} times.")?
+                    writeln!(f, "NO: that is a storm of loads, more than {LOADS_OVER_BEFORE_MAX} times.")?;
                 }
                 Some(false) => {
-                    writeln!(f, "No storm of loads: no second had more than {LOADS_OVER_BEFORE_MAX} times.")?
+                    writeln!(f, "No storm of loads: no second had more than {LOADS_OVER_BEFORE_MAX} times.")?;
                 }
                 None => {}
             }

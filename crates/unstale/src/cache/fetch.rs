@@ -346,7 +346,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 }
 
 impl<V> Fetched<V> {
-    fn of_unknown_age(answer: Answer<V>) -> Self {
+    pub(crate) const fn of_unknown_age(answer: Answer<V>) -> Self {
         Self { answer, is_new: false, began: Tick::ZERO }
     }
 }
@@ -365,7 +365,7 @@ impl Way {
         }
     }
 
-    const fn store(self) -> StoreUse {
+    pub(crate) const fn store(self) -> StoreUse {
         match self {
             Self::Usual(store) => store,
             Self::After(_) => StoreUse::Bypassed,

@@ -16,6 +16,7 @@
 //! value that nothing removed. The process and other flights are not touched.
 
 mod acts;
+mod bounded;
 mod builder;
 mod call;
 mod codec;
@@ -28,6 +29,8 @@ mod load;
 mod loaded;
 mod loader;
 mod many;
+mod many_call;
+mod many_product;
 mod options;
 mod owed;
 mod pace;
@@ -54,6 +57,7 @@ pub use codec::{Codec, Raw};
 pub use get_or_load::{FindOrLoad, GetOrLoad, Pending, ReadOrFind, ReadOrLoad};
 pub use load::Load;
 pub use loaded::Loaded;
+pub use many::{Bare, PendingMany, ReadMany, WithProof};
 pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip};
 pub use unstale_l1::{Key, Probe};
 pub use value::{Lookup, Read, Served, Value};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use unstale_core::Instant;
 use unstale_l1::{Handle, Lookup as Found, Probe, Tick};
 
+use super::bounded::Bound;
 use super::call::{Answer, Call, ReadProof};
 use super::fetch::{Fetched, Way};
 use super::terms::StoreUse;
@@ -178,29 +179,14 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let shared = std::sync::Arc::clone(self.cache.shared());
         let at = self.demand.at.unwrap_or_else(|| shared.now());
         let within = freshness.duration();
-        let mut proof = shared.proof();
-        let mut exchanged = false;
-        if freshness.exchange() == Exchange::Ask
-            && !proof.covers(at, within)
-            && self.is_unproven_hit(at, within)
-        {
+        let mut bound = Bound::new(at, within, shared.proof());
+        if freshness.exchange() == Exchange::Ask && !bound.is_covered() && self.is_unproven_hit(at, within) {
             // P-15: the entry is read after the exchange.
-            proof = shared.exchange().await;
-            exchanged = true;
+            bound = bound.exchanged(shared.exchange().await);
         }
-        // What the store has is as good as the proof; without one only the authority will do.
-        let store = if proof.covers(at, within) { StoreUse::Used } else { StoreUse::Bypassed };
-        let Fetched { mut answer, is_new, began } = self.usual(store).await?;
-        let outcome = if answer.served == Served::Stale {
-            None
-        } else if is_new {
-            Some(BoundedOutcome::Loaded)
-        } else if proof.covers(at, within) {
-            Some(if exchanged { BoundedOutcome::Exchanged } else { BoundedOutcome::Proven })
-        } else {
-            is_young(shared.instant_of(began), at, within).then_some(BoundedOutcome::Young)
-        };
-        answer.proof = ReadProof { proven: outcome.is_some(), age: proof.age(at) };
+        let mut fetched = self.usual(bound.store()).await?;
+        let outcome = bound.judge(&shared, &mut fetched);
+        let Fetched { answer, .. } = fetched;
         if let Some(outcome) = outcome {
             shared.metrics.bounded_reads.increment(outcome);
             return Ok(answer);
@@ -213,7 +199,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             }
             Otherwise::Error => {
                 shared.metrics.bounded_reads.increment(BoundedOutcome::Refused);
-                Err(self.not_proven(within, proof, at))
+                Err(self.not_proven(&bound))
             }
             Otherwise::Bypass | Otherwise::Flag => {
                 shared.metrics.bounded_reads.increment(BoundedOutcome::Flagged);
@@ -237,7 +223,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     }
 
     /// Whether something fresh lies in memory that only a proof is missing for.
-    fn is_unproven_hit(&self, at: Instant, within: Duration) -> bool {
+    pub(crate) fn is_unproven_hit(&self, at: Instant, within: Duration) -> bool {
         match self.cache.table().lookup(&self.key) {
             Found::Hit(handle) => !is_young(self.cache.shared().instant_of(handle.began()), at, within),
             Found::Negative(handle) => !is_young(self.cache.shared().instant_of(handle.began()), at, within),
@@ -252,18 +238,20 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         (shared.proof(), at)
     }
 
-    fn said_bypass(&self, reason: BypassReason) {
+    pub(crate) fn said_bypass(&self, reason: BypassReason) {
         self.cache.inner.metrics.bypasses.increment(reason);
         self.cache.report(CacheEvent::Bypassed(reason));
     }
 
-    fn said_unproven(&self) {
+    pub(crate) fn said_unproven(&self) {
         self.said_stale(StaleReason::Unproven);
     }
 
-    fn not_proven(&self, within: Duration, proof: Proven, at: Instant) -> Error {
-        let age = proof
-            .age(at)
+    pub(crate) fn not_proven(&self, bound: &Bound) -> Error {
+        let within = bound.within;
+        let age = bound
+            .proof
+            .age(bound.at)
             .duration()
             .map_or_else(|| "there is no proof".to_owned(), |age| format!("the proof is {age:?} old"));
         let detail = format!("cache {}: not proven within {within:?}: {age}", self.cache.inner.name);

@@ -12,7 +12,7 @@ use super::load::{Load, Said};
 use super::loaded::Answer;
 use super::loader::Cause;
 use super::options::{Overdue, Recovery, Skip};
-use super::pace::Purpose;
+use super::pace::{Manners, Purpose};
 use super::policy::{Kind, Policy};
 use super::second_level::{Stock, Stocked};
 use super::value::{Stored, Validators, Value};
@@ -107,14 +107,15 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
     /// not revalidations, whose rate was asked for already where the suspect could have been served.
     async fn await_turn(&self) {
         let (cache, now_ms) = (&self.cache, self.cache.coarse_ms());
-        let purpose = if self.trigger == LoadTrigger::Suspect { Purpose::Suspect } else { Purpose::Usual };
-        let wait = cache.inner.pace.turn(now_ms, purpose);
-        let waits = !wait.is_zero()
-            && purpose == Purpose::Usual
+        let is_suspect = self.trigger == LoadTrigger::Suspect;
+        let waits = !is_suspect
             && self.policy.recovery == Recovery::Paced
             && self.store == StoreUse::Used
             && cache.shared().recovers_at(now_ms);
-        if waits {
+        let purpose = if is_suspect { Purpose::Suspect } else { Purpose::Usual };
+        let manners = if waits { Manners::Waits } else { Manners::GoesAhead };
+        let wait = cache.inner.pace.turn(now_ms, purpose, manners);
+        if !wait.is_zero() {
             cache.inner.metrics.loads_paced.increment();
             sleep(wait).await;
         }

@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use unstale::metrics::names;
-use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Load, Lookup, Node};
+use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Freshness, Load, Lookup, Node, Served};
+use unstale_port::memory::Hub;
 
 use crate::gate::Gate;
-use crate::world::{Database, HOUR, alone, millis, settle, total};
+use crate::world::{Database, HOUR, alone, builder, millis, pass, seconds, settle, total};
 
 fn cache(node: &Node) -> Cache<u64, String> {
     node.cache("users").time_to_live(HOUR).build().unwrap()
@@ -199,4 +200,117 @@ async fn many_are_set_and_removed_as_one_batch() {
     let nothing = users.remove_many::<u64>(&[]).await.unwrap();
     assert_eq!(nothing.session(), receipt.session(), "nothing was done, so the last write is named");
     assert_eq!(*users.get_or_load(&1, Database::default().gives("c".to_owned())).await.unwrap(), "c");
+}
+
+/// Two nodes that can be cut off from each other.
+async fn cut_pair() -> (Hub, Node, Node) {
+    let hub = Hub::fixed(["a", "b"]);
+    let one = builder("a").backplane(hub.join("a")).start().await.unwrap();
+    let other = builder("b").backplane(hub.join("b")).start().await.unwrap();
+    one.joined().await.unwrap();
+    other.joined().await.unwrap();
+    (hub, one, other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_says_of_each_answer_what_was_served_and_whether_it_is_proven() {
+    // P4, F21
+    let (_hub, one, _other) = cut_pair().await;
+    let users = cache(&one);
+    users.get_or_load_many(&[1], names_of).await.unwrap();
+    pass(seconds(2)).await;
+    let read = users.get_or_load_many(&[1, 2], names_of).at(one.now()).await.unwrap();
+    let served: Vec<_> = read.iter().map(|read| (read.served(), read.proven())).collect();
+    assert_eq!(served, [(Served::Hit, true), (Served::Load, true)]);
+    assert_eq!(read[0].as_ref().map(|name| name.as_str()), Some("user 1"));
+    let within = users.get_many_within(&[1, 2, 3], one.now(), millis(250));
+    assert_eq!(within.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_batch_cannot_prove_is_bypassed_by_one_call_refused_or_flagged_as_chosen() {
+    // P4, F21
+    let (hub, one, _other) = cut_pair().await;
+    let users = cache(&one);
+    let _receipt = users.set_many((1..=3).map(|key| (key, "old".to_owned()))).await.unwrap();
+    hub.cut("a", "b");
+    pass(seconds(2)).await;
+    users.get_or_load_many(&[4], names_of).await.unwrap();
+    let within = Freshness::within(millis(250));
+    let outcome = |outcome| one.metrics().total(names::BOUNDED_READS, &[(names::OUTCOME, outcome)]) as u64;
+
+    let flagged = users.get_or_load_many(&[1, 4], names_of).freshness(within.or_flag()).await.unwrap();
+    assert_eq!((flagged[0].served(), flagged[0].proven()), (Served::Hit, false));
+    assert_eq!((flagged[1].served(), flagged[1].proven()), (Served::Hit, true), "young");
+    assert_eq!((outcome("flagged"), outcome("young")), (1, 1));
+
+    let refused = users.get_or_load_many(&[4, 1], names_of).freshness(within.or_error()).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotProven);
+
+    let loads = total(&one, names::CACHE_LOADS, "bypass");
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let load = {
+        let asked = Arc::clone(&asked);
+        async move |keys: Vec<u64>, load| {
+            asked.lock().unwrap().push(keys.clone());
+            names_of(keys, load).await
+        }
+    };
+    let read = users.get_or_load_many(&[1, 4, 2], load).freshness(within.or_bypass()).await.unwrap();
+    let served: Vec<_> = read.iter().map(|read| (read.served(), read.proven())).collect();
+    assert_eq!(served, [(Served::Bypass, true), (Served::Hit, true), (Served::Bypass, true)]);
+    assert_eq!(*asked.lock().unwrap(), [vec![1, 2]]);
+    assert_eq!(total(&one, names::CACHE_LOADS, "bypass"), loads + 1);
+    assert_eq!(total(&one, names::CACHE_BYPASSES, "not-proven"), 2);
+    assert_eq!(users.get(&1).as_deref().map(String::as_str), Some("user 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_waits_for_an_exchange_and_for_the_write_that_a_token_names() {
+    // P-15, P-36
+    let (hub, one, other) = cut_pair().await;
+    let (users, users_there) = (cache(&one), cache(&other));
+    users.get_or_load_many(&[1, 2], names_of).await.unwrap();
+    pass(seconds(2)).await;
+    let now = Freshness::within(millis(0)).or_wait().or_error();
+    let read = users.get_or_load_many(&[1, 2], names_of).freshness(now).await.unwrap();
+    assert!(read.iter().all(|read| read.served() == Served::Hit && read.proven()));
+
+    let token = users_there.remove(&1).await.unwrap().session();
+    let read = users.get_or_load_many(&[1, 2], names_of).session(token).await.unwrap();
+    assert_eq!((read[0].served(), read[1].served()), (Served::Load, Served::Hit));
+
+    hub.cut("a", "b");
+    let token = users_there.remove(&2).await.unwrap().session();
+    let began = tokio::time::Instant::now();
+    let read = users.get_or_load_many(&[1, 2], names_of).session(token).await.unwrap();
+    assert!(read.iter().all(|read| read.served() == Served::Bypass && read.proven()));
+    assert!(began.elapsed() <= millis(1_100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_during_the_bypass_of_a_batch_is_not_undone_by_it() {
+    // P1
+    let (hub, one, _other) = cut_pair().await;
+    let users = cache(&one);
+    let _receipt = users.set(1, "old".to_owned()).await.unwrap();
+    hub.cut("a", "b");
+    pass(seconds(2)).await;
+    let (mut gate, passage) = Gate::new();
+    let passage = Arc::new(Mutex::new(Some(passage)));
+    let load = async move |keys: Vec<u64>, _load: Load<String>| {
+        let passage = passage.lock().unwrap().take();
+        passage.unwrap().pass().await;
+        Ok::<_, Infallible>(keys.into_iter().map(|key| (key, "loaded before".to_owned())).collect())
+    };
+    let reading = {
+        let users = users.clone();
+        let within = Freshness::within(millis(1)).or_bypass();
+        tokio::spawn(async move { users.get_or_load_many(&[1], load).freshness(within).await.map(drop) })
+    };
+    gate.reached().await;
+    let _receipt = users.remove(&1).await.unwrap();
+    gate.open(());
+    reading.await.unwrap().unwrap();
+    assert!(users.get(&1).is_none());
 }

@@ -1,0 +1,98 @@
+//! What the load of many keys brings: from the store, or from one call of the loader for all the rest.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use unstale_port::Lease;
+
+use super::Key;
+use super::call::Loaders;
+use super::load::Load;
+use super::loaded::Answer as LoaderAnswer;
+use super::loader::Cause;
+use super::product::Product;
+use super::running::{Led, Running};
+use super::second_level::Stocked;
+use super::terms::Terms;
+
+/// A loader of many keys without its types.
+pub(crate) type ManyLoader<K, V> = Box<dyn FnOnce(Vec<K>, Load<V>) -> ManyFuture<K, V> + Send>;
+/// Gives the loader anew each time that it is needed.
+pub(crate) type NextLoader<K, V> = dyn Fn() -> ManyLoader<K, V> + Send + Sync;
+pub(crate) type ManyFuture<K, V> = Pin<Box<dyn Future<Output = Result<Vec<(K, V)>, Cause>> + Send>>;
+
+/// The load of many keys: what it needs to run, owned.
+pub(crate) struct ManyJob<K: Key, V: Send + Sync + 'static> {
+    pub(crate) terms: Arc<Terms<K, V>>,
+    pub(crate) keys: Vec<K>,
+    pub(crate) loader: ManyLoader<K, V>,
+}
+
+impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
+    pub(crate) fn run(self, leads: Vec<Led<K, V>>) -> Running<K, V> {
+        let terms = Arc::clone(&self.terms);
+        let loading = async move { (self.produce().await, Loaders::default()) };
+        Running::new(&terms, leads, Box::pin(loading))
+    }
+
+    async fn produce(self) -> Vec<Product<V>> {
+        let Self { terms, keys, loader } = self;
+        let reads = terms.read_store(&keys).await;
+        let mut products: Vec<Option<Product<V>>> = Vec::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        for (key, (found, lease)) in keys.into_iter().zip(reads) {
+            match found {
+                Some(stocked) if terms.is_good_enough(&stocked) => {
+                    products.push(Some(Product::Goods(Box::new(terms.goods_of_stock(stocked)))));
+                }
+                stale => {
+                    missing.push(Missing { index: products.len(), key, stale, lease });
+                    products.push(None);
+                }
+            }
+        }
+        if !missing.is_empty() {
+            for (index, product) in load(&terms, missing, loader).await {
+                products[index] = Some(product);
+            }
+        }
+        products.into_iter().map(|product| product.expect("every key was found or loaded")).collect()
+    }
+}
+
+/// A key that the loader is asked for.
+struct Missing<K, V> {
+    index: usize,
+    key: K,
+    stale: Option<Stocked<V>>,
+    lease: Option<Lease>,
+}
+
+async fn load<K: Key, V: Send + Sync + 'static>(
+    terms: &Terms<K, V>,
+    missing: Vec<Missing<K, V>>,
+    loader: ManyLoader<K, V>,
+) -> Vec<(usize, Product<V>)> {
+    let keys: Vec<K> = missing.iter().map(|missing| missing.key.clone()).collect();
+    let (pairs, brought) = match terms.call(None, |load| loader(keys, load)).await {
+        Ok(brought) => brought.split(),
+        Err(error) => {
+            let failed = |missing: Missing<K, V>| {
+                let product = match missing.stale.filter(|_| terms.policy.fail_safe.is_on()) {
+                    Some(stocked) => Product::StaleStock(terms.stale_entry(stocked)),
+                    None => Product::Failed(error.clone()),
+                };
+                (missing.index, product)
+            };
+            return missing.into_iter().map(failed).collect();
+        }
+    };
+    let mut values: HashMap<K, V> = pairs.into_iter().collect();
+    let product = |missing: Missing<K, V>| {
+        let answer = values.remove(&missing.key).map_or(LoaderAnswer::Nothing, LoaderAnswer::Value);
+        let goods = terms.goods(&brought, answer, None, missing.lease);
+        (missing.index, Product::Goods(Box::new(goods.expect("nothing was called not modified"))))
+    };
+    missing.into_iter().map(product).collect()
+}
