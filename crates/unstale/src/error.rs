@@ -18,6 +18,8 @@ pub enum ErrorKind {
     NotProven,
     /// A write was refused before anything was done, since it could not have been announced.
     Unannounced,
+    /// The node declared which caches it writes, and this is none of them ([`crate::NodeBuilder::writes_only`]).
+    NotDeclared,
     /// The value does not exist: the loader said so, now or at an earlier call that is still fresh.
     Nothing,
     /// An invalidation overtook each of the allowed loads, and the cache was told to repeat instead of to serve.

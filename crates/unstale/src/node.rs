@@ -11,6 +11,7 @@ mod nowhere;
 mod observe;
 mod outputs;
 mod readiness;
+mod scopes;
 mod sessions;
 mod shared;
 mod start;

@@ -1,6 +1,6 @@
 //! Who ends a silent member, and when.
 
-use unstale_core::{DistrustCause, EndCause, Event, Input, Output};
+use unstale_core::{DistrustCause, EndCause, Event, Input, Output, Suspects};
 
 use crate::node::name;
 use crate::world::{MS, Members, SECOND, World};
@@ -74,4 +74,24 @@ fn a_member_that_says_goodbye_is_ended_at_once_and_nothing_is_distrusted() {
         assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
     }
     world.assert_coherent();
+}
+
+#[test]
+fn an_unclean_end_distrusts_only_what_the_stream_declared() {
+    // P-32, P-35
+    let mut world = World::new(3, Members::Fixed, 45);
+    world.config_mut(2).scopes = vec![name("orders")];
+    world.start_all();
+    world.run_for(SECOND);
+    world.assert_joined();
+    world.kill(2);
+    world.run_for(40 * SECOND);
+    for index in [0, 1] {
+        let distrusted = &world.peek(index).distrusts;
+        assert_eq!(distrusted.len(), 2, "at its end, and when its longest transaction was over");
+        for output in distrusted {
+            let Output::Distrust { what, .. } = output else { panic!() };
+            assert_eq!(*what, Suspects::Caches(vec![name("orders")]));
+        }
+    }
 }

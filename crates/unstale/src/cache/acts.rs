@@ -39,7 +39,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// [`Cache::set`] with choices for this value.
     pub async fn set_with(&self, key: K, value: V, options: &EntryOptions) -> Result<Receipt, Error> {
-        self.shared().admit_write("set")?;
+        self.admit_write("set")?;
         let policy = self.inner.policy.with(options);
         let stored = Stored::new(value, validators_of(options));
         let voided = self.stock(&key, &stored, options, &policy).await;
@@ -54,7 +54,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Sets many keys as one batch with one number range. See [`Cache::set`].
     pub async fn set_many(&self, entries: impl IntoIterator<Item = (K, V)>) -> Result<Receipt, Error> {
-        self.shared().admit_write("set_many")?;
+        self.admit_write("set_many")?;
         let (options, policy) = (EntryOptions::new(), &self.inner.policy);
         let new: Vec<(K, Stored<V>)> = entries
             .into_iter()
@@ -81,7 +81,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// # Errors
     /// As [`Cache::set`].
     pub async fn remove<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Receipt, Error> {
-        self.shared().admit_write("remove")?;
+        self.admit_write("remove")?;
         let voided = self.void([key.key_bytes()].as_slice(), Void::Remove).await;
         let acted = self.table().remove(key, self.shared().wall_ms());
         self.receipt(WriteKind::Remove, acted, voided)
@@ -89,7 +89,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Removes many keys as one batch. See [`Cache::remove`].
     pub async fn remove_many<Q: Probe<K>>(&self, keys: &[Q]) -> Result<Receipt, Error> {
-        self.shared().admit_write("remove_many")?;
+        self.admit_write("remove_many")?;
         let bytes: Vec<Bytes> = keys.iter().map(Probe::key_bytes).collect();
         let voided = self.void(&bytes, Void::Remove).await;
         let committed = self.table().remove_many(keys, self.shared().wall_ms());
@@ -98,7 +98,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Makes `key` stale everywhere: it is loaded anew, and fail-safe may serve it if that fails. See [`Cache::remove`].
     pub async fn expire<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Receipt, Error> {
-        self.shared().admit_write("expire")?;
+        self.admit_write("expire")?;
         let voided = self.void([key.key_bytes()].as_slice(), Void::Expire).await;
         let acted = self.table().expire(key, self.shared().wall_ms());
         self.receipt(WriteKind::Expire, acted, voided)
@@ -107,7 +107,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes everything of this cache that carries `tag`, everywhere, in constant time. See [`Cache::remove`].
     pub async fn remove_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
-        self.shared().admit_write("remove_tag")?;
+        self.admit_write("remove_tag")?;
         let voided = self.raise(Some(tag.clone())).await;
         let acted = self.table().remove_tag(&tag, self.shared().wall_ms());
         self.receipt(WriteKind::RemoveTag, acted, voided)
@@ -117,7 +117,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// [`Cache::remove`].
     pub async fn expire_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
-        self.shared().admit_write("expire_tag")?;
+        self.admit_write("expire_tag")?;
         let voided = self.raise(Some(tag.clone())).await;
         let acted = self.table().expire_tag(&tag, self.shared().wall_ms());
         self.receipt(WriteKind::ExpireTag, acted, voided)
@@ -126,7 +126,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Removes everything of this cache, everywhere, in constant time; memory is given back as it is needed. See
     /// [`Cache::remove`].
     pub async fn clear(&self) -> Result<Receipt, Error> {
-        self.shared().admit_write("clear")?;
+        self.admit_write("clear")?;
         let voided = self.raise(None).await;
         let acted = self.table().clear(self.shared().wall_ms());
         self.receipt(WriteKind::Clear, acted, voided)
@@ -134,10 +134,16 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Makes everything of this cache stale, in constant time. The store forgets it. See [`Cache::remove`].
     pub async fn expire_all(&self) -> Result<Receipt, Error> {
-        self.shared().admit_write("expire_all")?;
+        self.admit_write("expire_all")?;
         let voided = self.raise(None).await;
         let acted = self.table().expire_all(self.shared().wall_ms());
         self.receipt(WriteKind::ExpireAll, acted, voided)
+    }
+
+    /// Whether this node may write this cache, and can announce it now where that was asked for.
+    fn admit_write(&self, operation: &'static str) -> Result<(), Error> {
+        self.shared().scopes.admit(operation, Some(&self.inner.name))?;
+        self.shared().admit_write(operation)
     }
 
     fn entry(&self, stored: Stored<V>, options: &EntryOptions, policy: &Policy) -> NewEntry<Stored<V>> {

@@ -58,6 +58,7 @@ impl Node {
         tag: Option<Bytes>,
     ) -> Result<Receipt, Error> {
         let shared = self.shared();
+        shared.scopes.admit(operation, None)?;
         shared.admit_write(operation)?;
         // The store first: what is loaded from it after the act must not be older than the act (P-24).
         let stored = self.raise_in_store(operation, tag).await;

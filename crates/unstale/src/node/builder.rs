@@ -10,6 +10,7 @@ use unstale_port::{Backplane, Peer, Peers, Properties, Reach, Store};
 
 use super::clock::{BootClock, Clock};
 use super::nowhere::Nowhere;
+use super::scopes::Scopes;
 use super::{Node, start};
 use crate::{Error, ErrorKind};
 
@@ -46,6 +47,7 @@ pub struct NodeBuilder {
     membership: Option<Membership>,
     store: Option<Arc<dyn Store>>,
     writes: Writes,
+    writes_only: Option<Vec<String>>,
     drain_deadline: Duration,
     seed: Option<u64>,
     clock: Option<Arc<dyn Clock>>,
@@ -62,6 +64,7 @@ impl NodeBuilder {
             membership: None,
             store: None,
             writes: Writes::default(),
+            writes_only: None,
             drain_deadline: Self::DRAIN_DEADLINE,
             seed: None,
             clock: None,
@@ -96,6 +99,16 @@ impl NodeBuilder {
     /// What becomes of writes that cannot be announced; the default is [`Writes::Apply`].
     pub const fn writes(mut self, writes: Writes) -> Self {
         self.writes = writes;
+        self
+    }
+
+    /// Declares which caches this node writes (sets, removes, expires, clears); none at all is a node that only reads. Acts on
+    /// others, and acts on all caches at once, are refused with [`ErrorKind::NotDeclared`]. The default is that it may write all.
+    ///
+    /// When a node dies uncleanly, the others distrust what it may have written until it is revalidated: with a declaration
+    /// only these caches. Where another node declares less than it writes, nothing is lost, since it cannot.
+    pub fn writes_only(mut self, caches: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.writes_only = Some(caches.into_iter().map(Into::into).collect());
         self
     }
 
@@ -147,6 +160,13 @@ impl NodeBuilder {
         let cluster = checked("cluster", &self.cluster, &mut wrong);
         let name = checked("node", &name, &mut wrong);
         let membership = slots(membership, own_address.as_deref(), &mut wrong);
+        let scopes = match self.writes_only {
+            None => Scopes::Everything,
+            Some(caches) => {
+                let caches = caches.iter().filter_map(|cache| checked("cache", cache, &mut wrong));
+                Scopes::Declared(caches.collect())
+            }
+        };
         wrong.extend(unfit(properties));
         let (Some(cluster), Some(name), true) = (cluster, name, wrong.is_empty()) else {
             return Err(Error::new(ErrorKind::Config, "start", wrong.join("; ")));
@@ -158,6 +178,7 @@ impl NodeBuilder {
             backplane,
             store: self.store,
             writes: self.writes,
+            scopes,
             drain_deadline: self.drain_deadline,
             seed,
             clock: self.clock.unwrap_or_else(|| Arc::new(BootClock)),
@@ -185,6 +206,7 @@ pub(super) struct Plan {
     pub(super) backplane: Box<dyn Backplane>,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) writes: Writes,
+    pub(super) scopes: Scopes,
     pub(super) drain_deadline: Duration,
     pub(super) seed: Seed,
     pub(super) clock: Arc<dyn Clock>,

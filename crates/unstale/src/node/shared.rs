@@ -15,6 +15,7 @@ use unstale_port::Store;
 use super::builder::{Writes, mix};
 use super::clock::Clock;
 use super::exchange::Exchanges;
+use super::scopes::Scopes;
 use super::sessions::Sessions;
 use super::words::{Lease, Words};
 use crate::event::{Event, EventSink};
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(super) epoch: Instant,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) writes: Writes,
+    /// What this node may write at all.
+    pub(crate) scopes: Scopes,
     pub(super) runtime: Handle,
     pub(super) choices: AtomicU64,
     /// Until when what many repaired acts ended is loaded again: milliseconds of the coarse clock.

@@ -56,6 +56,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         epoch: now,
         store: plan.store,
         writes: plan.writes,
+        scopes: plan.scopes,
         runtime: runtime.clone(),
         choices: AtomicU64::new(plan.seed.choices()),
         recovers_until_ms: AtomicU64::new(0),
@@ -70,6 +71,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
 fn config(plan: &Plan) -> Config {
     let properties = plan.backplane.properties();
     let mut config = Config::new(plan.cluster.clone(), plan.name.clone(), plan.membership.clone());
+    config.scopes = plan.scopes.told();
     config.address = properties.advertised.clone().map(|address| Bytes::from(address.into_bytes()));
     config.host_proof = host_proof(properties.listening.as_deref());
     config.limits.message_bytes = Size::FRAME_MAX.bytes.min(properties.frame_bytes_max);

@@ -9,5 +9,6 @@ mod lifecycle;
 mod links;
 mod membership;
 mod proof;
+mod scopes;
 mod sessions;
 mod writes;
