@@ -4,7 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::ops::Deref;
 
-use triomphe::Arc;
+use triomphe::{Arc, ArcUnion, ArcUnionBorrow};
 
 use crate::fence::{Fences, SubjectRef, Token};
 use crate::shim::{AtomicU32, AtomicU64, Ordering};
@@ -90,8 +90,12 @@ impl Head {
     /// Whether an act on a tag or a dependency came after the token.
     #[inline]
     pub(crate) fn subjects_moved(&self, fences: &Fences, applied: &AtomicU64) -> bool {
+        !matches!(self.subjects, Subjects::Few { count: 0, .. }) && self.some_moved(fences, applied)
+    }
+
+    fn some_moved(&self, fences: &Fences, applied: &AtomicU64) -> bool {
         match &self.subjects {
-            Subjects::Few { count: 0, .. } | Subjects::Version(_) => false,
+            Subjects::Version(_) => false,
             Subjects::Few { refs, count, .. } => {
                 refs[..usize::from(*count)].iter().any(|subject| fences.moved_since(*subject, self.token))
             }
@@ -174,41 +178,54 @@ impl Many {
     }
 }
 
-/// What the map holds: an entry with a value or one that says there is none, and what it weighs.
-pub(crate) enum Slot<V> {
-    Value(Arc<Entry<V>>, u32),
-    Nothing(Arc<Entry<()>>, u32),
+/// What the map holds: an entry with a value, or one that says there is none, and what it weighs. Two words, so that a hit
+/// gets them in registers.
+pub(crate) struct Slot<V> {
+    entry: ArcUnion<Entry<V>, Entry<()>>,
+    weight: u32,
 }
 
 impl<V> Slot<V> {
+    pub(crate) fn value(head: Head, value: V, weight: u32) -> Self {
+        Self { entry: ArcUnion::from_first(Arc::new(Entry { head, value })), weight }
+    }
+
+    pub(crate) fn nothing(head: Head, weight: u32) -> Self {
+        Self { entry: ArcUnion::from_second(Arc::new(Entry { head, value: () })), weight }
+    }
+
     #[inline]
     pub(crate) fn head(&self) -> &Head {
-        match self {
-            Self::Value(entry, _) => &entry.head,
-            Self::Nothing(entry, _) => &entry.head,
+        match self.entry.borrow() {
+            ArcUnionBorrow::First(entry) => &entry.get().head,
+            ArcUnionBorrow::Second(entry) => &entry.get().head,
         }
     }
 
     #[inline]
     pub(crate) const fn weight(&self) -> u32 {
-        match self {
-            Self::Value(_, weight) | Self::Nothing(_, weight) => *weight,
-        }
+        self.weight
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Value(one, _), Self::Value(two, _)) => Arc::ptr_eq(one, two),
-            (Self::Nothing(one, _), Self::Nothing(two, _)) => Arc::ptr_eq(one, two),
-            (Self::Value(..), Self::Nothing(..)) | (Self::Nothing(..), Self::Value(..)) => false,
-        }
+        ArcUnion::ptr_eq(&self.entry, &other.entry)
     }
 
     pub(crate) fn found(&self) -> Found<V> {
-        match self {
-            Self::Value(entry, _) => Found::Value(Handle(Arc::clone(entry))),
-            Self::Nothing(entry, _) => Found::Nothing(Handle(Arc::clone(entry))),
+        self.clone().into_found()
+    }
+
+    pub(crate) fn into_found(self) -> Found<V> {
+        match self.entry.as_second() {
+            None => Found::Value(Handle(self.entry)),
+            Some(entry) => Found::Nothing(Handle(ArcUnion::from_first(entry.clone_arc()))),
         }
+    }
+
+    /// The value, if there is one.
+    #[inline]
+    pub(crate) fn into_value(self) -> Option<Handle<V>> {
+        self.entry.is_first().then_some(Handle(self.entry))
     }
 }
 
@@ -217,64 +234,72 @@ impl<V> Clone for Slot<V> {
     // done, so the line of the count and the one where the value begins would be fetched one after the other.
     #[inline]
     fn clone(&self) -> Self {
-        match self {
-            Self::Value(entry, weight) => {
-                black_box(entry.head.vetted.load(Ordering::Relaxed));
-                Self::Value(Arc::clone(entry), *weight)
-            }
-            Self::Nothing(entry, weight) => Self::Nothing(Arc::clone(entry), *weight),
-        }
+        black_box(self.head().vetted.load(Ordering::Relaxed));
+        Self { entry: self.entry.clone(), weight: self.weight }
     }
 }
 
 /// A value as the cache holds it, shared and never copied. It stays readable after the cache dropped it.
 ///
 /// A handle says nothing about the present: it was good when it was given out.
-pub struct Handle<V>(pub(crate) Arc<Entry<V>>);
+pub struct Handle<V>(ArcUnion<Entry<V>, Entry<()>>);
 
 // It points to the value: moving the one does not move the other.
 impl<V> Unpin for Handle<V> {}
 
 impl<V> Handle<V> {
+    #[inline]
+    pub(crate) fn head(&self) -> &Head {
+        &self.entry().head
+    }
+
     /// What was finished when the load of this value began.
     pub fn token(&self) -> Token {
-        Token(self.0.head.token)
+        Token(self.head().token)
     }
 
     /// When the load of this value began; [`Tick::ZERO`] for a value that counts as infinitely old.
     pub fn began(&self) -> Tick {
-        self.0.head.began
+        self.head().began
     }
 
     /// When it expires or expired; [`Tick::ZERO`] if it is stale for another reason than its age.
     pub fn deadline(&self) -> Tick {
-        self.0.head.deadline()
+        self.head().deadline()
     }
 
     /// Until when fail-safe may serve it.
     pub fn ends(&self) -> Tick {
-        self.0.head.ends
+        self.head().ends
     }
 
     /// Whether it is marked as stale: an act expired it, or it was made of something stale.
     pub fn is_marked_stale(&self) -> bool {
-        self.0.head.is_marked_stale()
+        self.head().is_marked_stale()
     }
 
     /// The version that its loader gave it.
     pub fn version(&self) -> Option<u64> {
-        self.0.head.subjects.version()
+        self.head().subjects.version()
     }
 
     /// Whether both are the same entry.
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        ArcUnion::ptr_eq(&self.0, &other.0)
+    }
+
+    #[inline]
+    fn entry(&self) -> &Entry<V> {
+        match self.0.borrow() {
+            ArcUnionBorrow::First(entry) => entry.get(),
+            ArcUnionBorrow::Second(_) => unreachable!("a handle is made of an entry with a value only"),
+        }
     }
 }
 
 impl<V> Clone for Handle<V> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(self.0.clone())
     }
 }
 
@@ -283,13 +308,14 @@ impl<V> Deref for Handle<V> {
 
     #[inline]
     fn deref(&self) -> &V {
-        &self.0.value
+        &self.entry().value
     }
 }
 
 impl<V: fmt::Debug> fmt::Debug for Handle<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("value", &self.0.value).field("head", &self.0.head).finish()
+        let Entry { head, value } = self.entry();
+        f.debug_struct("Handle").field("value", value).field("head", head).finish()
     }
 }
 
@@ -328,8 +354,8 @@ impl<V> Found<V> {
 
     pub(crate) fn head(&self) -> &Head {
         match self {
-            Self::Value(handle) => &handle.0.head,
-            Self::Nothing(handle) => &handle.0.head,
+            Self::Value(handle) => handle.head(),
+            Self::Nothing(handle) => handle.head(),
         }
     }
 }
@@ -354,6 +380,7 @@ mod tests {
         assert_eq!(std::mem::offset_of!(Entry<[u8; 256]>, value), 40);
         assert_eq!(size_of::<Entry<[u8; 256]>>(), 296);
         assert_eq!(size_of::<Slot<[u8; 256]>>(), 16);
+        assert_eq!(size_of::<Option<Slot<[u8; 256]>>>(), 16);
         assert_eq!(size_of::<Handle<[u8; 256]>>(), 8);
     }
 

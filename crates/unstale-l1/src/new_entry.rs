@@ -1,8 +1,6 @@
 //! What is to be put into a table.
 
-use triomphe::Arc;
-
-use crate::entry::{Entry, Handle, Head, SUBJECTS_MAX, Slot, Subjects};
+use crate::entry::{Handle, Head, SUBJECTS_MAX, Slot, Subjects};
 use crate::fence::SubjectRef;
 use crate::mechanism::{Mechanism, Mechanisms};
 use crate::scope::{Recorded, Scope};
@@ -111,7 +109,7 @@ impl<V> NewEntry<V> {
     /// The tags, dependencies and version of a value that the authority called not modified, in addition to its own. See
     /// [`Table::may_confirm`](crate::Table::may_confirm). If it has dependencies it is as old as it was: those were not asked.
     pub fn like(mut self, confirmed: &Handle<V>) -> Self {
-        let subjects = &confirmed.0.head.subjects;
+        let subjects = &confirmed.head().subjects;
         let dependencies = subjects.dependencies();
         let tags = subjects.all().len() - dependencies.len();
         self.tags.extend(&subjects.all()[..tags]);
@@ -219,8 +217,8 @@ impl<V> Prepared<V> {
     pub(crate) fn into_slot(self, token: u64) -> Slot<V> {
         let head = Head::new(token, self.ends, self.began, self.subjects);
         match self.value {
-            Some(value) => Slot::Value(Arc::new(Entry { head, value }), self.weight),
-            None => Slot::Nothing(Arc::new(Entry { head, value: () }), self.weight),
+            Some(value) => Slot::value(head, value, self.weight),
+            None => Slot::nothing(head, self.weight),
         }
     }
 }

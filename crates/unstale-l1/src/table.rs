@@ -87,6 +87,13 @@ pub enum Lookup<V> {
     Miss,
 }
 
+/// What a read compares an entry with: the coarse clock, and the floor of the cache.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    now: Tick,
+    floor: u64,
+}
+
 /// What an entry is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -123,26 +130,26 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         if scope::is_active() {
             return self.get_in_load(key);
         }
-        match self.inner.map.get(key)? {
-            Slot::Value(entry, _) if self.inner.is_fresh(&entry.head, key) => Some(Handle(entry)),
-            Slot::Value(..) | Slot::Nothing(..) => None,
-        }
+        let bounds = self.inner.bounds();
+        let handle = self.inner.map.get(key)?.into_value()?;
+        self.inner.is_fresh(handle.head(), key, bounds).then_some(handle)
     }
 
     /// What there is for a key, also if it may not be used as it is. Inside a load, hits and misses are recorded; who serves
     /// something stale or suspect has to taint the scope.
     pub fn lookup<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Lookup<V> {
+        let bounds = self.inner.bounds();
         let slot = self.inner.map.get(key);
-        let verdict = slot.as_ref().map_or(Verdict::Dead, |slot| self.inner.judge(slot.head(), key));
+        let verdict = slot.as_ref().map_or(Verdict::Dead, |slot| self.inner.judge(slot.head(), key, bounds));
         if scope::is_active() {
             let head = slot.as_ref().filter(|_| verdict == Verdict::Fresh).map(Slot::head);
             self.inner.record(key, head);
         }
-        match (slot, verdict) {
-            (Some(Slot::Value(entry, _)), Verdict::Fresh) => Lookup::Hit(Handle(entry)),
-            (Some(Slot::Nothing(entry, _)), Verdict::Fresh) => Lookup::Negative(Handle(entry)),
-            (Some(Slot::Value(entry, _)), Verdict::Stale) => Lookup::Stale(Handle(entry)),
-            (Some(Slot::Value(entry, _)), Verdict::Suspect(until)) => Lookup::Suspect(Handle(entry), until),
+        match (slot.map(Slot::into_found), verdict) {
+            (Some(Found::Value(handle)), Verdict::Fresh) => Lookup::Hit(handle),
+            (Some(Found::Nothing(handle)), Verdict::Fresh) => Lookup::Negative(handle),
+            (Some(Found::Value(handle)), Verdict::Stale) => Lookup::Stale(handle),
+            (Some(Found::Value(handle)), Verdict::Suspect(until)) => Lookup::Suspect(handle, until),
             _ => Lookup::Miss,
         }
     }
@@ -169,7 +176,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Whether fail-safe may serve a value that was good once: its time is not over, and nothing ended its key, its tags, its
     /// dependencies or the whole cache since its load began. Ask after the load failed, also for a value held for long.
     pub fn may_revive<Q: Probe<K> + ?Sized>(&self, key: &Q, value: &Handle<V>) -> bool {
-        let head = &value.0.head;
+        let head = value.head();
         let ended = self.inner.ended_detached(head, key)
             && self.inner.shared.mechanisms.on(Mechanism::GoneBeforeRevive);
         head.ends > self.clock().now() && !ended
@@ -178,7 +185,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Whether a value that the authority calls not modified may be stored anew: nothing ended it, and nothing that it
     /// depends on moved since its load began. If not, it has to be loaded again, unconditionally and in a fresh scope.
     pub fn may_confirm<Q: Probe<K> + ?Sized>(&self, key: &Q, value: &Handle<V>) -> bool {
-        let head = &value.0.head;
+        let head = value.head();
         if !self.inner.shared.mechanisms.on(Mechanism::NotModifiedKeepsFences) {
             return true;
         }
@@ -235,8 +242,9 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     /// What is resident and may be used, without a record in any scope.
     pub(crate) fn resident<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Found<V>> {
+        let bounds = self.inner.bounds();
         let slot = self.inner.map.get(key)?;
-        self.inner.is_fresh(slot.head(), key).then(|| slot.found())
+        self.inner.is_fresh(slot.head(), key, bounds).then(|| slot.found())
     }
 
     #[cold]
@@ -249,12 +257,20 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
+    /// What the entry is going to be compared with. Read before the entry is looked for: the reference count that a hit
+    /// raises is a barrier, behind which each of these loads would be waited for. An act that ends in between is one that the
+    /// read did not begin after.
+    #[inline]
+    fn bounds(&self) -> Bounds {
+        Bounds { now: self.shared.clock.now(), floor: self.floors.any() }
+    }
+
     /// Whether an entry that was found under its key may be used. The key's own fence is not read: keys are dropped exactly,
     /// so a fence shared by chance never costs a resident entry.
     #[inline]
-    fn is_fresh<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> bool {
-        head.is_current(self.shared.clock.now())
-            && (head.token >= self.floors.any() || self.is_vetted(head, key))
+    fn is_fresh<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q, bounds: Bounds) -> bool {
+        head.is_current(bounds.now)
+            && (head.token >= bounds.floor || self.is_vetted(head, key))
             && !self.subjects_moved(head)
     }
 
@@ -298,11 +314,11 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         self.shared.distrust.read().suspect_until(head.token, own, head.subjects.all())
     }
 
-    fn judge<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q) -> Verdict {
-        if self.is_fresh(head, key) {
+    fn judge<Q: Probe<K> + ?Sized>(&self, head: &Head, key: &Q, bounds: Bounds) -> Verdict {
+        if self.is_fresh(head, key, bounds) {
             return Verdict::Fresh;
         }
-        let now = self.shared.clock.now();
+        let now = bounds.now;
         if !head.is_published() || head.ends <= now || self.ended(head) {
             return Verdict::Dead;
         }

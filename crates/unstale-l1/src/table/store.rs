@@ -116,7 +116,8 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         if put != Put::Withdrawn {
             self.publish(found.head(), deadline);
         }
-        match self.map.get(key).filter(|resident| self.is_fresh(resident.head(), key)) {
+        let bounds = self.bounds();
+        match self.map.get(key).filter(|resident| self.is_fresh(resident.head(), key, bounds)) {
             Some(resident) => Landed::Newer(resident.found()),
             None if put == Put::KeptResident => Landed::Refused(found, Refusal::Older),
             None => Landed::Refused(found, Refusal::Moved),

@@ -36,7 +36,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     pub fn iter(&self) -> impl Iterator<Item = (K, Found<V>)> + '_ {
         let fresh = |(key, slot): (K, Slot<V>)| {
             let found = slot.found();
-            self.inner.is_fresh(slot.head(), &key).then_some((key, found))
+            self.inner.is_fresh(slot.head(), &key, self.inner.bounds()).then_some((key, found))
         };
         self.inner.map.iter().filter_map(fresh)
     }
@@ -56,7 +56,7 @@ impl<K: Key, V: Send + Sync + 'static> Sweep<'_, K, V> {
         for (key, slot) in self.entries.by_ref().take(budget) {
             swept.seen += 1;
             let head = slot.head();
-            if head.is_published() && self.table.judge(head, &key) == Verdict::Dead {
+            if head.is_published() && self.table.judge(head, &key, self.table.bounds()) == Verdict::Dead {
                 // The same entry only: another one may have come meanwhile.
                 if let Some((key, slot)) = self.table.map.remove_if(&key, |resident| resident.is(&slot)) {
                     displaced.add(Some(key), slot);

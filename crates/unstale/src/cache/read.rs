@@ -21,12 +21,12 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// and takes no lock but the read lock of one shard.
     #[inline]
     pub fn get<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Value<V>> {
+        let hits = self.inner.metrics.hits.own();
         let handle = self.table().get(key);
-        let metrics = &self.inner.metrics;
         if handle.is_some() {
-            metrics.hits.increment();
+            hits.increment();
         } else {
-            metrics.misses.increment();
+            self.inner.metrics.misses.increment();
         }
         handle.map(Value::new)
     }

@@ -46,21 +46,42 @@ pub(crate) struct StripedCounter([Stripe; STRIPES]);
 #[repr(align(64))]
 struct Stripe(AtomicU64);
 
+/// The stripe of a counter that the calling thread writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnStripe<'c> {
+    count: &'c AtomicU64,
+    is_shared: bool,
+}
+
 impl StripedCounter {
+    /// The stripe of this thread. A hit finds it before it looks for the entry: behind the entry's reference count, which is
+    /// a barrier, each step would be waited for.
+    #[inline]
+    pub(crate) fn own(&self) -> OwnStripe<'_> {
+        let stripe = stripe::mine();
+        OwnStripe { count: &self.0[stripe % STRIPES].0, is_shared: stripe == stripe::SHARED }
+    }
+
     #[inline]
     pub(crate) fn increment(&self) {
-        let stripe = stripe::mine();
-        let count = &self.0[stripe % STRIPES].0;
-        if stripe == stripe::SHARED {
-            count.fetch_add(1, Ordering::Relaxed);
-        } else {
-            // Nobody else writes it while this thread has it, so nothing is lost.
-            count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        }
+        self.own().increment();
     }
 
     pub(crate) fn total(&self) -> u64 {
         self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl OwnStripe<'_> {
+    /// Counts one. Not from another thread than the one that found the stripe.
+    #[inline]
+    pub(crate) fn increment(self) {
+        if self.is_shared {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // Nobody else writes it while this thread has it, so nothing is lost.
+            self.count.store(self.count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
     }
 }
 
