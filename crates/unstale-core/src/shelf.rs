@@ -34,17 +34,12 @@ impl Shelf {
 
     /// Keeps a frame, and returns those that had to make room for it, oldest first.
     pub(crate) fn insert(&mut self, frame: Arc<Frame>) -> Vec<Arc<Frame>> {
-        if self.at(frame.stream, frame.range.first).is_some_and(|held| held.range.covers(frame.range)) {
-            return Vec::new();
-        }
-        let covered: Vec<_> = self
-            .frames
-            .range((frame.stream, frame.range.first)..=(frame.stream, frame.range.last))
-            .filter(|(_, kept)| frame.range.covers(kept.frame.range))
-            .map(|(place, _)| *place)
-            .collect();
-        for place in covered {
-            self.remove(place);
+        // The rule is a frame that continues its stream: it covers nothing and nothing covers it.
+        if self.newest(frame.stream).is_some_and(|newest| newest >= frame.range.first) {
+            if self.at(frame.stream, frame.range.first).is_some_and(|held| held.range.covers(frame.range)) {
+                return Vec::new();
+            }
+            self.remove_covered(&frame);
         }
         let place = (frame.stream, frame.range.first);
         let bytes = frame_memory_bytes(&frame) + PLACE_BYTES;
@@ -93,6 +88,24 @@ impl Shelf {
 
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The last number that is held of a stream.
+    fn newest(&self, stream: Stream) -> Option<Seq> {
+        let (_, kept) = self.frames.range((stream, Seq::ZERO)..=(stream, Seq(u64::MAX))).next_back()?;
+        Some(kept.frame.range.last)
+    }
+
+    fn remove_covered(&mut self, frame: &Frame) {
+        let covered: Vec<_> = self
+            .frames
+            .range((frame.stream, frame.range.first)..=(frame.stream, frame.range.last))
+            .filter(|(_, kept)| frame.range.covers(kept.frame.range))
+            .map(|(place, _)| *place)
+            .collect();
+        for place in covered {
+            self.remove(place);
+        }
     }
 
     fn make_room(&mut self) -> Vec<Arc<Frame>> {

@@ -125,7 +125,7 @@ impl Sessions {
     pub(super) fn heard(&self, stream: Stream, last: Seq) {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = table.counts.get(&stream) {
-            count.send_if_modified(|count| {
+            tell(count, |count| {
                 let raised = last > count.heard;
                 count.heard = count.heard.max(last);
                 raised
@@ -157,7 +157,7 @@ impl Sessions {
         {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(count) = table.counts.get(&stream) {
-                count.send_if_modified(change);
+                tell(count, change);
                 return;
             }
         }
@@ -176,6 +176,12 @@ impl Sessions {
             table.counts.remove(&forgotten);
         }
     }
+}
+
+/// Changes a count; wakes those that wait for it, if there are any. Looked up while the count is locked: who comes later
+/// looks at the count before it waits.
+fn tell(count: &watch::Sender<Count>, change: impl FnOnce(&mut Count) -> bool) {
+    count.send_if_modified(|held| change(held) && count.receiver_count() > 0);
 }
 
 #[cfg(test)]
