@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Handle, Runtime};
 use unstale::{Cache, Node};
 use unstale_mesh::Mesh;
 
@@ -59,23 +60,19 @@ impl Quantiles {
     }
 }
 
-/// Asks again and again until `done`; both subjects are watched in the same way.
-fn watch(began: Instant, what: &str, done: impl Fn() -> bool) -> Result<Instant, Problem> {
-    loop {
-        if done() {
-            return Ok(Instant::now());
-        }
-        if began.elapsed() > LOST {
-            return Err(Problem::Broken(format!("{what}: nothing arrived within {LOST:?}")));
-        }
-        // The processor is lent to whoever carries the bytes.
-        thread::yield_now();
+/// Both subjects are watched in the same way: asked again and again, while the processor is lent to whoever carries the bytes.
+fn overdue(began: Instant, what: &str) -> Result<(), Problem> {
+    if began.elapsed() > LOST {
+        return Err(Problem::Broken(format!("{what}: nothing arrived within {LOST:?}")));
     }
+    Ok(())
 }
 
-/// Two nodes joined over the mesh, in one process, each with its own runtime.
+/// Two nodes joined over the mesh, in one process. As with the bare connection, two threads take part: the one that writes
+/// and watches, which drives A, and the one that drives B.
 struct Pair {
-    runtimes: [tokio::runtime::Runtime; 2],
+    here: Runtime,
+    there: Handle,
     a: Cache<u64, u64>,
     b: Cache<u64, u64>,
     _nodes: [Node; 2],
@@ -83,12 +80,15 @@ struct Pair {
 
 impl Pair {
     fn start() -> Result<Self, Problem> {
-        let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let broken = |error: &dyn std::fmt::Display| Problem::Broken(error.to_string());
-        let runtimes = [runtime().map_err(|e| broken(&e))?, runtime().map_err(|e| broken(&e))?];
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let (here, there) = (runtime().map_err(|e| broken(&e))?, runtime().map_err(|e| broken(&e))?);
+        let handle = there.handle().clone();
+        thread::spawn(move || there.block_on(std::future::pending::<()>()));
+        let there = handle;
         let ports = [free_port()?, free_port()?];
         let mut nodes = Vec::new();
-        for (index, runtime) in runtimes.iter().enumerate() {
+        for (index, runtime) in [here.handle(), &there].into_iter().enumerate() {
             let listen = format!("127.0.0.1:{}", ports[index]);
             let peer = format!("127.0.0.1:{}", ports[1 - index]);
             let node = runtime.block_on(async {
@@ -102,13 +102,14 @@ impl Pair {
             .iter()
             .map(|node| node.cache("bench").build().expect("a first cache of its name"))
             .collect();
-        for (node, runtime) in nodes.iter().zip(&runtimes) {
-            let joined = runtime.block_on(async { tokio::time::timeout(LOST, node.joined()).await });
+        for node in &nodes {
+            // A's runtime works only while this thread is in it.
+            let joined = here.block_on(async { tokio::time::timeout(LOST, node.joined()).await });
             joined.map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
         }
         let [a, b]: [Cache<u64, u64>; 2] = caches.try_into().expect("two caches");
         let nodes: [Node; 2] = nodes.try_into().expect("two nodes");
-        Ok(Self { runtimes, a, b, _nodes: nodes })
+        Ok(Self { here, there, a, b, _nodes: nodes })
     }
 
     fn samples(&self, count: usize) -> Result<Vec<f64>, Problem> {
@@ -116,18 +117,19 @@ impl Pair {
         let mut samples = Vec::with_capacity(count);
         for key in 0..count as u64 {
             let load = move |_| async move { Ok::<_, std::convert::Infallible>(key) };
-            self.runtimes[1]
-                .block_on(self.b.get_or_load(&key, load).into_future())
-                .map_err(|e| broken(&e))?;
-            // A service writes from a task beside the driver's.
-            let a = self.a.clone();
-            let write = self.runtimes[0].spawn(async move {
+            self.there.block_on(self.b.get_or_load(&key, load).into_future()).map_err(|e| broken(&e))?;
+            let took = self.here.block_on(async {
                 let began = Instant::now();
-                a.remove(&key).await.map(|_receipt| began)
-            });
-            let gone = watch(Instant::now(), "unstale", || self.b.get(&key).is_none())?;
-            let began = self.runtimes[0].block_on(write).map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
-            samples.push(gone.duration_since(began).as_nanos() as f64 / 1_000.0);
+                let _receipt = self.a.remove(&key).await.map_err(|e| broken(&e))?;
+                while self.b.get(&key).is_some() {
+                    overdue(began, "unstale")?;
+                    // To the driver of A first, then to whoever else wants the processor.
+                    tokio::task::yield_now().await;
+                    thread::yield_now();
+                }
+                Ok(began.elapsed())
+            })?;
+            samples.push(took.as_nanos() as f64 / 1_000.0);
         }
         Ok(samples)
     }
@@ -165,8 +167,11 @@ impl Raw {
             (&self.writer)
                 .write_all(&[7; FRAME_BYTES])
                 .map_err(|error| Problem::Broken(error.to_string()))?;
-            let arrived = watch(began, "bare TCP", || self.arrived.load(Ordering::Acquire) > before)?;
-            samples.push(arrived.duration_since(began).as_nanos() as f64 / 1_000.0);
+            while self.arrived.load(Ordering::Acquire) == before {
+                overdue(began, "bare TCP")?;
+                thread::yield_now();
+            }
+            samples.push(began.elapsed().as_nanos() as f64 / 1_000.0);
         }
         Ok(samples)
     }
