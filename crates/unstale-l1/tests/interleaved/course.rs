@@ -71,6 +71,9 @@ impl Course {
             thread.join().expect("no thread panics");
         }
         // At rest.
+        if race.keeps_its_last_value() {
+            assert!(course.tables[0].get(&KEY).is_some(), "what was set last is not there");
+        }
         course.read();
     }
 
@@ -179,6 +182,9 @@ impl Course {
 
     fn read(&self) {
         let newest = self.rows.each_ref().map(Row::newest);
+        if let Some(stale) = self.stale(self.race.depth) {
+            Answer::Stale(*stale).check(newest);
+        }
         let answer = self.get_or_load(self.race.depth);
         answer.check(newest);
     }

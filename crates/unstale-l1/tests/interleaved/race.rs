@@ -167,6 +167,12 @@ impl Race {
         Self { bits, ..self }
     }
 
+    /// Whether nothing may take away what was set last.
+    pub(crate) const fn keeps_its_last_value(&self) -> bool {
+        let is_alone = matches!(self.beside, [] | [Beside::Sweeper]) && self.rival.is_empty();
+        matches!(self.acts, [.., Act::Set]) && is_alone && self.bits > 0
+    }
+
     pub(crate) const fn wide(self) -> Self {
         Self { wide: true, ..self }
     }

@@ -103,6 +103,7 @@ pub(crate) const STALE: &[Named] = &[
     ("a failing load after the expiry of a tag", warm(&[ExpireTag, RemoveTag]).loads(Failing)),
     ("a failing load after an expiry of all", warm(&[ExpireAll, Clear]).loads(Failing)),
     ("a failing load after a doubt", warm(&[Doubt, Repair]).loads(Failing)),
+    ("failing loads beside removals", cold(&[Remove, Remove]).loads(Failing)),
     ("a failing load of a part", warm(&[Expire]).depth(1).loads(Failing)),
     ("a failing load two steps away", warm(&[ExpireTag]).depth(2).loads(Failing)),
     ("a confirmation", warm(&[Touch, Remove]).loads(Conditional)),
