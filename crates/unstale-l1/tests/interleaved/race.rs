@@ -167,10 +167,9 @@ impl Race {
         Self { bits, ..self }
     }
 
-    /// Whether nothing may take away what was set last.
-    pub(crate) const fn keeps_its_last_value(&self) -> bool {
-        let is_alone = matches!(self.beside, [] | [Beside::Sweeper]) && self.rival.is_empty();
-        matches!(self.acts, [.., Act::Set]) && is_alone && self.bits > 0
+    /// Whether nothing may take away what the writer sets.
+    pub(crate) const fn keeps_what_is_set(&self) -> bool {
+        self.rival.is_empty() && matches!(self.beside, [] | [Beside::Sweeper])
     }
 
     pub(crate) const fn wide(self) -> Self {

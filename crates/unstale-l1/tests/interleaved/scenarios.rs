@@ -62,6 +62,7 @@ pub(crate) const LISTS: &[Named] = &[
 
 pub(crate) const SWEEPS: &[Named] = &[
     ("a sweep after a clear", warm(&[Clear, Set]).beside(&[Sweeper])),
+    ("a sweep beside a set", cold(&[Set]).beside(&[Sweeper])),
     ("a sweep of composites", warm(&[RemoveTag, Clear]).depth(1).beside(&[Sweeper])),
 ];
 
