@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::rows::Rows;
 use crate::shelf::Shelf;
 use crate::size::FRAME_HEADER_BYTES;
-use crate::{Act, Digest, DigestRow, Frame, Gone, Range, Scope, Seq, Stream, Subject};
+use crate::{Act, Digest, DigestRow, Frame, Gone, Mechanism, Mechanisms, Range, Scope, Seq, Stream, Subject};
 
 /// How much a journal keeps, in bytes of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub struct Journal {
     own: Shelf,
     rows: Rows,
     peers: Shelf,
+    mechanisms: Mechanisms,
 }
 
 impl Default for Journal {
@@ -77,7 +78,14 @@ impl Journal {
             own: Shelf::new(bound.own_frames_bytes),
             rows: Rows::new(bound.own_rows_bytes),
             peers: Shelf::new(bound.peer_frames_bytes),
+            mechanisms: Mechanisms::all(),
         }
+    }
+
+    /// The same with these mechanisms.
+    pub(crate) const fn with_mechanisms(mut self, mechanisms: Mechanisms) -> Self {
+        self.mechanisms = mechanisms;
+        self
     }
 
     /// Keeps a frame of this process, in the order of its numbers.
@@ -122,6 +130,9 @@ impl Journal {
         let mut rows = BTreeSet::new();
         let mut answered = None;
         let mut next = range.first;
+        if !self.mechanisms.on(Mechanism::DigestOnlyIfWhole) {
+            return Ok(self.digest_of_held(stream, range));
+        }
         // digest-only-if-whole: the answer ends before the first number that is not held.
         while let Some((last, more)) = self.touched(stream, next) {
             if rows.len() + more.len() <= rows_max {
@@ -150,6 +161,13 @@ impl Journal {
             own_rows_bytes: self.rows.bytes(),
             peer_frames_bytes: self.peers.bytes(),
         }
+    }
+
+    /// Hashes of what is held, said of all of the range.
+    fn digest_of_held(&self, stream: Stream, range: Range) -> Digest {
+        let held = (range.first.0..=range.last.0).filter_map(|seq| self.touched(stream, Seq(seq)));
+        let rows: BTreeSet<_> = held.flat_map(|(_, rows)| rows).collect();
+        Digest { stream, range, rows: rows.into_iter().collect() }
     }
 
     /// What some numbers from `seq` on touched, and the last of them.

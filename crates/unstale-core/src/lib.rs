@@ -66,6 +66,7 @@ mod ident;
 mod journal;
 mod log;
 mod machine;
+mod mechanism;
 mod message;
 mod queue;
 mod ranges;
@@ -83,6 +84,7 @@ pub use machine::{
     Announce, Closed, Config, DistrustCause, Event, Input, Limits, Machine, MemberStatus, Membership, Order,
     Output, Proof, Refused, SelfEnd, Slot, SlotStatus, State, Status, Suspects, Timing, Via, WakeReason,
 };
+pub use mechanism::{Mechanism, Mechanisms};
 pub use message::{
     Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
     HostProof, MemberInfo, Message, Reset, Scope, SubjectKind, VectorRow, View, ViewWant, Vote, VoteOn,

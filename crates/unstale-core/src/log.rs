@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::coalesce::{batch_of, coalesce, narrow};
-use crate::{Act, Batch, Frame, Range, Scope, Seq, Size, Stamp, StampClock, Stream};
+use crate::{Act, Batch, Frame, Mechanism, Mechanisms, Range, Scope, Seq, Size, Stamp, StampClock, Stream};
 
 /// What [`ActLog::append`] gave to some acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct ActLog {
     last: Seq,
     clock: StampClock,
     outbox: Outbox,
+    mechanisms: Mechanisms,
 }
 
 impl ActLog {
@@ -57,7 +58,17 @@ impl ActLog {
 
     /// An empty log with another bound on what waits to be drained.
     pub fn with_bound(stream: Stream, bound: Size) -> Self {
-        Self { stream, last: Seq::ZERO, clock: StampClock::default(), outbox: Outbox::new(bound) }
+        let (clock, mechanisms) = (StampClock::default(), Mechanisms::all());
+        Self { stream, last: Seq::ZERO, clock, outbox: Outbox::new(bound, mechanisms), mechanisms }
+    }
+
+    /// The same with these mechanisms, for tests.
+    #[must_use]
+    pub fn with_mechanisms(mut self, mechanisms: Mechanisms) -> Self {
+        self.mechanisms = mechanisms;
+        self.outbox.mechanisms = mechanisms;
+        self.clock = self.clock.with_mechanisms(mechanisms);
+        self
     }
 
     /// The stream that acts are appended to.
@@ -66,8 +77,12 @@ impl ActLog {
     }
 
     /// The last number given out; 0 before the first.
-    pub const fn last(&self) -> Seq {
-        self.last
+    pub fn last(&self) -> Seq {
+        // number-at-call
+        match self.outbox.frames.first() {
+            Some(frame) if !self.mechanisms.on(Mechanism::NumberAtCall) => Seq(frame.range.first.0 - 1),
+            Some(_) | None => self.last,
+        }
     }
 
     /// The newest stamp given out or merged.
@@ -142,22 +157,26 @@ struct Outbox {
     /// Of the last one.
     tail: Size,
     coalesced: u64,
+    mechanisms: Mechanisms,
 }
 
 /// Loose acts are gathered into frames of this size.
 const GATHERED: Size = Size { bytes: 64 << 10, acts: 1_024 };
 
 impl Outbox {
-    const fn new(bound: Size) -> Self {
+    const fn new(bound: Size, mechanisms: Mechanisms) -> Self {
         let empty = Size { bytes: 0, acts: 0 };
-        Self { bound, frames: Vec::new(), size: empty, tail: empty, coalesced: 0 }
+        let frames = Vec::new();
+        Self { bound, frames, size: empty, tail: empty, coalesced: 0, mechanisms }
     }
 
     fn push(&mut self, appended: Appended, acts: &[Act], batch: Batch) {
         match batch_of(batch, acts) {
             // batch-whole
-            Batch::Whole => self.push_frame(appended, appended.range, acts, Batch::Whole),
-            Batch::Loose => {
+            Batch::Whole if self.mechanisms.on(Mechanism::BatchWhole) => {
+                self.push_frame(appended, appended.range, acts, Batch::Whole);
+            }
+            Batch::Whole | Batch::Loose => {
                 for (act, seq) in acts.iter().zip(appended.range.first.0..) {
                     self.push_loose(appended, Seq(seq), act);
                 }
@@ -209,7 +228,7 @@ impl Outbox {
 
     fn keep_bound(&mut self) {
         // coalesce-at-bound
-        if self.size.fits(self.bound) {
+        if self.size.fits(self.bound) || !self.mechanisms.on(Mechanism::CoalesceAtBound) {
             return;
         }
         let frames = std::mem::take(&mut self.frames).into_iter().map(Arc::new);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::coalesce::{coalesce, narrow};
-use crate::{Batch, Frame, Size};
+use crate::{Batch, Frame, Mechanism, Mechanisms, Size};
 
 /// The frames that wait for one peer, bounded for however long it is slow (P-1).
 ///
@@ -31,6 +31,7 @@ pub struct PeerQueue {
     frames: VecDeque<Arc<Frame>>,
     size: Size,
     coalesced: u64,
+    mechanisms: Mechanisms,
 }
 
 impl Default for PeerQueue {
@@ -47,7 +48,14 @@ impl PeerQueue {
 
     /// An empty queue with another bound.
     pub const fn with_bound(bound: Size) -> Self {
-        Self { bound, frames: VecDeque::new(), size: Size { bytes: 0, acts: 0 }, coalesced: 0 }
+        let size = Size { bytes: 0, acts: 0 };
+        Self { bound, frames: VecDeque::new(), size, coalesced: 0, mechanisms: Mechanisms::all() }
+    }
+
+    /// The same with these mechanisms.
+    pub(crate) const fn with_mechanisms(mut self, mechanisms: Mechanisms) -> Self {
+        self.mechanisms = mechanisms;
+        self
     }
 
     /// Adds a frame. O(acts); at the bound, once in half a bound, O(n log n) in the bound.
@@ -55,7 +63,7 @@ impl PeerQueue {
         self.size += Size::of_frame(&frame);
         self.frames.push_back(frame);
         // coalesce-at-bound
-        if !self.size.fits(self.bound) {
+        if !self.size.fits(self.bound) && self.mechanisms.on(Mechanism::CoalesceAtBound) {
             self.frames = coalesce(std::mem::take(&mut self.frames), self.bound.half()).into();
             self.size = self.frames.iter().map(|frame| Size::of_frame(frame)).sum();
             self.coalesced += 1;
@@ -82,7 +90,9 @@ impl PeerQueue {
             frame.range.last = next.range.last;
             frame.stamp = frame.stamp.max(next.stamp);
             frame.hops = frame.hops.max(next.hops);
-            frame.acts.extend_from_slice(&next.acts);
+            if self.mechanisms.on(Mechanism::RangeHoldsAllKeys) {
+                frame.acts.extend_from_slice(&next.acts);
+            }
         }
         Some(frame)
     }

@@ -1,5 +1,7 @@
 //! Hybrid logical stamps (P-37): for "which value is newer" only; no proof uses them.
 
+use crate::{Mechanism, Mechanisms};
+
 /// A hybrid logical clock's reading: 48 bits of milliseconds since the Unix epoch, 16 bits of count.
 ///
 /// Source: S. Kulkarni et al., "Logical Physical Clocks", 2014.
@@ -35,11 +37,17 @@ impl Stamp {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StampClock {
     last: Stamp,
+    mechanisms: Mechanisms,
 }
 
 impl StampClock {
     /// How far ahead of this node's wall clock a peer's stamp may be and still be merged, in milliseconds.
     pub const AHEAD_MS_MAX: u64 = 1_000;
+
+    /// The same with these mechanisms.
+    pub(crate) const fn with_mechanisms(self, mechanisms: Mechanisms) -> Self {
+        Self { mechanisms, ..self }
+    }
 
     /// The newest stamp given out or merged.
     pub const fn last(&self) -> Stamp {
@@ -59,7 +67,8 @@ impl StampClock {
     /// The limit is counted from the wall clock and not from the last stamp, else peers could push it ahead step by step.
     pub fn merge(&mut self, stamp: Stamp, wall_ms: u64) -> bool {
         // stamp-clamp
-        if stamp.millis() > wall_ms.saturating_add(Self::AHEAD_MS_MAX) {
+        let is_ahead = stamp.millis() > wall_ms.saturating_add(Self::AHEAD_MS_MAX);
+        if is_ahead && self.mechanisms.on(Mechanism::StampClamp) {
             return false;
         }
         self.last = self.last.max(stamp);
@@ -80,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_full_count_runs_into_the_next_millisecond() {
-        let mut clock = StampClock { last: Stamp((7 << 16) | 0xffff) };
+        let mut clock = StampClock { last: Stamp((7 << 16) | 0xffff), ..StampClock::default() };
         assert_eq!(clock.tick(7), Stamp::at_millis(8));
     }
 

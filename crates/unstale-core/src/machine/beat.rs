@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::link::{BeatDue, Control};
 use super::waiting::Heard;
 use super::{Event, Machine, Output, State, WakeReason};
-use crate::{Beat, Echo, LinkId, Message, Stream, VectorRow, ViewWant};
+use crate::{Beat, Echo, LinkId, Mechanism, Message, Stream, VectorRow, ViewWant};
 
 impl Machine {
     pub(super) fn on_beat(&mut self, link: LinkId, beat: &Beat) {
@@ -37,9 +37,10 @@ impl Machine {
     /// Notes a beat's instant. False if this node voted on its sender: from then on it is neither heard nor echoed (P-30).
     fn hear(&mut self, stream: Stream, beat: &Beat) -> bool {
         let (now, unheard) = (self.now, self.config.timing.unheard);
+        let is_deaf = self.works(Mechanism::NoEchoAfterVote);
         let Some(member) = self.members.get_mut(&stream) else { return false };
         // no-echo-after-vote.
-        if member.voted {
+        if member.voted && is_deaf {
             member.heard_again = true;
             self.regret_vote();
             return false;
@@ -66,12 +67,14 @@ impl Machine {
 
     /// What the beat says about this node's own instants: echo-keyed-by-life, count-before-echo (P-10, P-11).
     fn take_echo(&mut self, stream: Stream, beat: &Beat) {
-        let Some(echo) = beat.echo.filter(|echo| echo.stream == self.me && echo.instant <= self.now) else {
+        let (mechanisms, now, own_last) = (self.config.mechanisms, self.now, self.own.last);
+        let is_of_this_life =
+            |echo: &Echo| echo.stream == self.me || !mechanisms.on(Mechanism::EchoKeyedByLife);
+        let Some(echo) = beat.echo.filter(|echo| is_of_this_life(echo) && echo.instant <= now) else {
             return;
         };
-        let own_last = self.own.last;
         let Some(member) = self.members.get_mut(&stream) else { return };
-        member.waiting.push(Heard { last: beat.last, echo: echo.instant, view: beat.view });
+        member.hold(Heard { last: beat.last, echo: echo.instant, view: beat.view }, mechanisms);
         let newest = member.said.is_none_or(|(_, said, _)| said < echo.instant);
         if newest {
             member.said = Some((beat.last, echo.instant, beat.view));
@@ -79,8 +82,11 @@ impl Machine {
         if beat.joining {
             return;
         }
-        if echo.instant > member.echoed {
-            member.echoed = echo.instant;
+        // lease-from-echoed-instant: not from when the echo came.
+        let is_from_echo = mechanisms.on(Mechanism::LeaseFromEchoedInstant);
+        let leased_from = if is_from_echo { echo.instant } else { now };
+        if leased_from > member.echoed {
+            member.echoed = leased_from;
             self.update_announce();
         }
         if echo.have > self.own.confirmed && echo.have <= own_last {
@@ -92,8 +98,12 @@ impl Machine {
     /// Asks for the members behind a hash that is neither this node's nor compared already (P-27).
     fn compare_later(&mut self, link: LinkId, stream: Stream, view: u64) {
         let (now, pause) = (self.now, self.config.timing.beat);
-        let known = view == self.roster.hash();
+        let known = view == self.roster.hash() || !self.works(Mechanism::ViewHashInBeat);
         let Some(member) = self.members.get_mut(&stream) else { return };
+        if known {
+            // Should it go back to the view before this one, whoever was in between has ended, and nobody has said how.
+            member.compared = None;
+        }
         if known || member.compared == Some(view) {
             self.life.note_compared(member.echoed);
             return;
@@ -150,8 +160,9 @@ impl Machine {
         let due = std::mem::replace(&mut carrier.beat, BeatDue::No);
         let peer = carrier.peer?;
         let member = self.members.get(&peer)?;
+        let echoes = !member.voted || !self.works(Mechanism::NoEchoAfterVote);
         let outgoing = member.outgoing.as_ref().filter(|outgoing| outgoing.link == link)?;
-        let echo = member.seen.filter(|_| !member.voted && member.is_live()).map(|instant| Echo {
+        let echo = member.seen.filter(|_| echoes && member.is_live()).map(|instant| Echo {
             stream: peer,
             instant,
             have: if member.based { member.have() } else { crate::Seq::ZERO },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{HostProof, JournalBound, Name, Size};
+use crate::{HostProof, JournalBound, Mechanisms, Name, Size};
 
 /// What a machine is told once.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub timing: Timing,
     /// All bounds.
     pub limits: Limits,
+    /// All mechanisms, unless a test switched one off.
+    pub mechanisms: Mechanisms,
 }
 
 impl Config {
@@ -39,6 +41,7 @@ impl Config {
             host_proof: None,
             timing: Timing::default(),
             limits: Limits::default(),
+            mechanisms: Mechanisms::default(),
         }
     }
 }

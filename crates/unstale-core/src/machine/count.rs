@@ -1,7 +1,7 @@
 //! Frames: applied at once, counted in order (P-4).
 
 use super::{Machine, Output, Via};
-use crate::{Frame, Inserted, LinkId, Range, Scope, Seq, Stream};
+use crate::{Frame, Inserted, LinkId, Mechanism, Range, Scope, Seq, Stream};
 
 impl Machine {
     pub(super) fn on_frame(&mut self, link: LinkId, frame: Frame) {
@@ -17,13 +17,22 @@ impl Machine {
         if member.count.contains(range) {
             return;
         }
+        self.base_on_first_heard(stream, range);
+        let Some(member) = self.members.get(&stream) else { return };
         let via = match &member.repair {
             Some(repair) if repair.asked_for(range) => Via::Repair,
             Some(_) | None => Via::Live,
         };
         self.journal.push_peer(&frame);
-        self.apply(frame, via);
-        self.count(stream, range);
+        // act-visible-before-have (P-4).
+        let is_visible_first = self.works(Mechanism::ActVisibleBeforeHave);
+        if is_visible_first {
+            self.apply(frame, via);
+            self.count(stream, range);
+        } else {
+            self.count(stream, range);
+            self.apply(frame, via);
+        }
         self.expect(link, stream, Seq(range.first.0 - 1));
         self.expect_at_once(stream, Seq::ZERO);
     }
@@ -41,6 +50,16 @@ impl Machine {
         self.note_repair_progress(stream);
         if raised {
             self.settle(stream);
+        }
+    }
+
+    /// first-heard-is-hole: what lies below the first number that is heard of a newcomer is missing (P-26).
+    fn base_on_first_heard(&mut self, stream: Stream, range: Range) {
+        if self.works(Mechanism::FirstHeardIsHole) {
+            return;
+        }
+        if let Some(member) = self.members.get_mut(&stream).filter(|member| member.latest == Seq::ZERO) {
+            member.count.raise(Seq(range.first.0 - 1));
         }
     }
 

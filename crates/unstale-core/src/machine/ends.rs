@@ -7,7 +7,7 @@ use super::member::{Member, Standing};
 use super::slots::Leaves;
 use super::tombs::{Rest, Tomb};
 use super::{DistrustCause, Event, Machine, Output, State, Suspects, WakeReason};
-use crate::{Bye, EndCause, Ended, HostProof, LinkId, Name, Ranges, Reset, Seq, Stream};
+use crate::{Bye, EndCause, Ended, HostProof, LinkId, Mechanism, Name, Ranges, Reset, Seq, Stream};
 
 impl Machine {
     pub(super) fn on_bye(&mut self, link: LinkId, bye: Bye) {
@@ -68,13 +68,13 @@ impl Machine {
     /// Finishes an end whose tail is counted.
     pub(super) fn settle_end(&mut self, stream: Stream) {
         let Some(member) = self.members.get(&stream) else { return };
-        match &member.standing {
-            Standing::Leaving { last, cause } if member.have() >= *last => {
-                let (last, cause) = (*last, *cause);
+        let have = member.have();
+        match member.standing.clone() {
+            Standing::Leaving { last, cause } if have >= last || !self.awaits_tail(cause) => {
                 self.finish(stream, cause, last, None);
             }
-            Standing::Returning { last, doubts } if member.have() >= *last => {
-                for id in doubts.clone() {
+            Standing::Returning { last, doubts } if have >= last || !self.awaits_tail(EndCause::Reset) => {
+                for id in doubts {
                     self.put(Output::Lift { id });
                 }
                 self.drop_member(stream);
@@ -83,13 +83,24 @@ impl Machine {
         }
     }
 
+    /// goodbye-awaits-tail, reset-names-tail: what a stream's own word says it announced has to be here (P-29).
+    fn awaits_tail(&self, cause: EndCause) -> bool {
+        let mechanism = match cause {
+            EndCause::Reset => Mechanism::ResetNamesTail,
+            EndCause::Bye | EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator => {
+                Mechanism::GoodbyeAwaitsTail
+            }
+        };
+        self.works(mechanism)
+    }
+
     /// Ends a stream whose last numbers nobody may know: what it may have written is distrusted, before the proof goes on
     /// (distrust-on-unclean-end, P-32).
     pub(super) fn end_in_doubt(&mut self, stream: Stream, cause: EndCause) {
         let Some(member) = self.members.get(&stream).filter(|member| member.is_tracked()) else { return };
         let (have, suspects) = (member.have(), member.suspects());
         let mut doubts: Vec<_> = member.doubt.into_iter().collect();
-        if !self.joining.takes_bases() {
+        if !self.joining.takes_bases() && self.works(Mechanism::DistrustOnUncleanEnd) {
             doubts.push(self.distrust(suspects, doubt(stream, cause)));
         }
         let rest = self.members.get(&stream).map(|member| Rest {
@@ -163,12 +174,10 @@ impl Machine {
     }
 
     fn doubt_again(&mut self, stream: Stream) {
-        let Some(tomb) = self.tombs.get_mut(stream) else { return };
+        let distrusts = !self.joining.takes_bases() && self.works(Mechanism::DistrustOnUncleanEnd);
+        let Some(tomb) = self.tombs.get_mut(stream).filter(|_| distrusts) else { return };
         let cause = doubt(stream, tomb.cause);
         let Some(rest) = tomb.rest.as_ref() else { return };
-        if self.joining.takes_bases() {
-            return;
-        }
         let what =
             if rest.scopes.is_empty() { Suspects::Everything } else { Suspects::Caches(rest.scopes.clone()) };
         let id = self.distrust(what, cause);

@@ -6,7 +6,7 @@ use super::link::{BeatDue, Control, Link};
 use super::member::{Outgoing, Standing};
 use super::output::SelfEnd;
 use super::{Announce, Event, Machine, Order, Output, Refused, State, WakeReason};
-use crate::{Admit, Hello, Instant, LinkId, MemberInfo, Name, Seq, Size, Stream};
+use crate::{Admit, Hello, Instant, LinkId, Mechanism, MemberInfo, Name, Seq, Size, Stream};
 
 /// The versions of the protocol that this machine speaks, first and last.
 pub(super) const PROTOCOL: (u16, u16) = (1, 1);
@@ -193,9 +193,10 @@ impl Machine {
     /// A member tracks this node from now on. Its `last` is the base of its count, but only while this node joins
     /// (base-only-while-joining, P-25).
     pub(super) fn be_admitted(&mut self, stream: Stream, last: Seq) {
+        let is_once = self.works(Mechanism::BaseOnlyWhileJoining);
         let Some(member) = self.members.get_mut(&stream) else { return };
         member.admitted = true;
-        if !member.based {
+        if !member.based || !is_once {
             member.based = true;
             member.count.raise(last);
             member.expected = member.expected.max(last);
@@ -248,6 +249,7 @@ impl Machine {
     /// Sends live frames and beats to a member over this link from now on: the newest that said hello.
     fn send_over(&mut self, link: LinkId, stream: Stream) {
         let (handed, bound) = (self.own.handed, self.config.limits.peer_queue);
+        let mechanisms = self.config.mechanisms;
         let links = &self.links;
         let Some(member) = self.members.get_mut(&stream).filter(|member| member.standing == Standing::Live)
         else {
@@ -256,7 +258,7 @@ impl Machine {
         match &mut member.outgoing {
             Some(outgoing) if outgoing.link == link => return,
             Some(outgoing) if links.contains_key(&outgoing.link) => outgoing.link = link,
-            outgoing => *outgoing = Some(Outgoing::new(link, bound, handed)),
+            outgoing => *outgoing = Some(Outgoing::new(link, bound, handed, mechanisms)),
         }
         self.owe_beat(link, BeatDue::Yes);
     }

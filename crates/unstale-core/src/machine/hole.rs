@@ -6,8 +6,8 @@ use super::link::Control;
 use super::member::Standing;
 use super::{Closed, DistrustCause, Event, Machine, Order, Output, Suspects, Timing, WakeReason};
 use crate::{
-    Digest, DigestWant, EndCause, Gone, Instant, LinkId, Message, Range, Ranges, Seq, Stream, SuspectFilter,
-    Want,
+    Digest, DigestWant, EndCause, Gone, Instant, LinkId, Mechanism, Message, Range, Ranges, Seq, Stream,
+    SuspectFilter, Want,
 };
 
 /// A hole that is being closed.
@@ -237,8 +237,7 @@ impl Machine {
         if let Some(repair) = &mut member.repair {
             repair.how = Closed::Distrust;
         }
-        self.distrust(what, DistrustCause::Unrepairable(stream));
-        self.count(stream, range);
+        self.distrust_then_count(Some(what), stream, range);
     }
 
     pub(super) fn on_digest(&mut self, link: LinkId, digest: &Digest) {
@@ -252,13 +251,26 @@ impl Machine {
         if repair.how == Closed::Replay {
             repair.how = Closed::Digest;
         }
-        if !digest.rows.is_empty() {
+        let suspects = (!digest.rows.is_empty()).then(|| {
             let mut filter = SuspectFilter::default();
             filter.add(&digest.rows);
-            // distrust-before-count (P-20).
-            self.distrust(Suspects::Hashes(Arc::new(filter)), DistrustCause::Unrepairable(stream));
+            Suspects::Hashes(Arc::new(filter))
+        });
+        self.distrust_then_count(suspects, stream, digest.range);
+    }
+
+    /// distrust-before-count: a count says that all of it is covered (P-20).
+    fn distrust_then_count(&mut self, suspects: Option<Suspects>, stream: Stream, range: Range) {
+        let is_covered_first = self.works(Mechanism::DistrustBeforeCount);
+        if !is_covered_first {
+            self.count(stream, range);
         }
-        self.count(stream, digest.range);
+        if let Some(suspects) = suspects {
+            self.distrust(suspects, DistrustCause::Unrepairable(stream));
+        }
+        if is_covered_first {
+            self.count(stream, range);
+        }
     }
 
     pub(super) fn on_gone(&mut self, link: LinkId, gone: Gone) {

@@ -3,7 +3,7 @@
 use super::link::Control;
 use super::output::SelfEnd;
 use super::{Announce, DistrustCause, Event, Machine, Output, Own, Proof, State, Suspects, WakeReason};
-use crate::{EndCause, Ended, Instant, Message, Reset, Seq, Stream, ViewWant};
+use crate::{EndCause, Ended, Instant, Mechanism, Message, Reset, Seq, Stream, ViewWant};
 
 /// What this node knows of its own life.
 #[derive(Debug)]
@@ -49,7 +49,8 @@ impl Machine {
         let timing = self.config.timing;
         let Some((due, _)) = self.timers.first() else { return };
         let late = now.since(due);
-        if late < timing.unheard || self.joining.state() == State::Left {
+        let is_seen = self.works(Mechanism::SelfEndAfterPause);
+        if late < timing.unheard || self.joining.state() == State::Left || !is_seen {
             return;
         }
         self.now = self.now.max(now);

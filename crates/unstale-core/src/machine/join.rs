@@ -1,7 +1,7 @@
 //! Joining: from the first hello until every member has admitted this node (P-25, P-25b).
 
 use super::{DistrustCause, Machine, Membership, Output, State, Suspects, WakeReason};
-use crate::Instant;
+use crate::{Instant, Mechanism};
 
 /// How far this node has come.
 #[derive(Debug)]
@@ -124,6 +124,9 @@ impl Machine {
     }
 
     fn is_admitted_by_all(&self) -> bool {
+        if !self.works(Mechanism::JoinWait) && self.members.values().any(|member| member.admitted) {
+            return !self.life.is_between();
+        }
         // join-wait: each has admitted it, or was ended by rule 30.
         if self.life.is_between()
             || !self.members.values().filter(|member| member.is_tracked()).all(|member| member.admitted)

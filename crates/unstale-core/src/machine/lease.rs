@@ -1,7 +1,7 @@
 //! The writer's half: whether acts of this node are announced (P-31).
 
 use super::{Announce, Machine, Membership, Output, State};
-use crate::{Instant, Stream};
+use crate::{Instant, Mechanism, Stream};
 
 impl Machine {
     pub(super) fn update_announce(&mut self) {
@@ -18,13 +18,15 @@ impl Machine {
             State::Alone => return Announce::Always,
             State::Joined => {}
         }
+        if !self.works(Mechanism::WriterLease) {
+            return Announce::Always;
+        }
         let least = match self.config.membership {
             Membership::Fixed(_) if self.slots.can_vote() => self.majority_echo(),
             Membership::Alone | Membership::Fixed(_) | Membership::Elastic => self.least_echo(),
         };
         match least {
             Echoed::Nobody | Echoed::At(Instant::ZERO) => Announce::Never,
-            // lease-from-echoed-instant: not from when the echo came.
             Echoed::At(instant) => Announce::Until(instant.plus(self.config.timing.lease())),
             Echoed::NotNeeded => Announce::Always,
         }

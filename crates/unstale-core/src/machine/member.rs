@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::hole::Repair;
-use super::waiting::Waiting;
+use super::waiting::{Heard, Waiting};
 use crate::{
-    EndCause, HostProof, Instant, LinkId, MemberInfo, Name, PeerQueue, Ranges, Seq, Size, Stream, Suspects,
+    EndCause, HostProof, Instant, LinkId, Mechanism, Mechanisms, MemberInfo, Name, PeerQueue, Ranges, Seq,
+    Size, Stream, Suspects,
 };
 
 /// How a member stands with this node.
@@ -99,8 +100,8 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(link: LinkId, bound: Size, flushed: Seq) -> Self {
-        Self { link, queue: PeerQueue::with_bound(bound), flushed }
+    pub(super) fn new(link: LinkId, bound: Size, flushed: Seq, mechanisms: Mechanisms) -> Self {
+        Self { link, queue: PeerQueue::with_bound(bound).with_mechanisms(mechanisms), flushed }
     }
 }
 
@@ -160,6 +161,15 @@ impl Member {
 
     pub(super) fn is_unheard(&self, now: Instant, after: Duration) -> bool {
         now.since(self.heard) >= after
+    }
+
+    /// Keeps what a beat says until it can be used.
+    pub(super) fn hold(&mut self, heard: Heard, mechanisms: Mechanisms) {
+        // waiting-beats
+        if !mechanisms.on(Mechanism::WaitingBeats) {
+            self.waiting.clear();
+        }
+        self.waiting.push(heard);
     }
 
     /// What it may have written.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::{Frame, Instant, Journal, LinkId, Message, Seq, Stamp, Stream};
+use crate::{Frame, Instant, Journal, LinkId, Mechanism, Message, Seq, Stamp, Stream};
 
 mod beat;
 mod config;
@@ -129,7 +129,7 @@ impl Machine {
             slots: Slots::new(&config.membership, now),
             votes: Votes::default(),
             own: Own::default(),
-            journal: Journal::with_bound(config.limits.journal),
+            journal: Journal::with_bound(config.limits.journal).with_mechanisms(config.mechanisms),
             rows: Rows::default(),
             exchanges: Exchanges::default(),
             timers: Timers::default(),
@@ -178,6 +178,19 @@ impl Machine {
     /// The highest version of the protocol that this machine speaks.
     pub const fn protocol() -> u16 {
         PROTOCOL.1
+    }
+
+    /// Whether what is loaded may be stored: not while this node joins, since it would miss the acts that end it (P-25).
+    pub fn may_store(&self) -> bool {
+        // store-after-join
+        match self.joining.state() {
+            State::Joining | State::Left => !self.works(Mechanism::StoreAfterJoin),
+            State::Joined | State::Alone | State::Unjoined => true,
+        }
+    }
+
+    fn works(&self, mechanism: Mechanism) -> bool {
+        self.config.mechanisms.on(mechanism)
     }
 
     fn begin(&mut self, seed: u64) {

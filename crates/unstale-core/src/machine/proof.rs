@@ -1,18 +1,25 @@
 //! The proof: the least over all tracked members (P-12).
 
+use super::member::Member;
 use super::{Machine, Output, Proof, State};
-use crate::{Instant, Seq, Stream};
+use crate::{Instant, Mechanism, Seq, Stream};
 
 impl Machine {
     /// Uses what the beats of a stream say as far as it is counted, and whatever waited for its count.
     pub(super) fn settle(&mut self, stream: Stream) {
         let view = self.roster.hash();
+        let mechanisms = self.config.mechanisms;
         let Some(member) = self.members.get_mut(&stream) else { return };
         if member.based && member.is_tracked() {
             let compared = member.compared;
             // view-hash-in-beat: every member that the sender had is known here (P-27).
-            let knows = |told: u64| told == view || compared == Some(told);
-            if let Some(echo) = member.waiting.settle(member.count.have(), knows) {
+            let knows = |told: u64| {
+                told == view || compared == Some(told) || !mechanisms.on(Mechanism::ViewHashInBeat)
+            };
+            // count-before-echo: what the sender had announced is here (P-10).
+            let is_counted = mechanisms.on(Mechanism::CountBeforeEcho);
+            let have = if is_counted { member.have() } else { Seq(u64::MAX) };
+            if let Some(echo) = member.waiting.settle(have, knows) {
                 member.proof = member.proof.max(echo);
                 if let Some(id) = member.doubt.take() {
                     // It was silent, not dead, and nothing of it is missing.
@@ -39,15 +46,21 @@ impl Machine {
             State::Joined => {}
             State::Joining | State::Unjoined | State::Left => return Proof::None,
         }
-        // silent-members-count: silent members, fresh ones and those in repair hold it, too.
         let least =
-            self.members.values().filter(|member| member.is_tracked()).map(|member| member.proof).min();
+            self.members.values().filter(|member| self.holds_proof(member)).map(|member| member.proof).min();
         match least {
             None if self.slots.is_any_vacant() => Proof::None,
             None => Proof::Present,
             Some(Instant::ZERO) => Proof::None,
             Some(instant) => Proof::Instant(instant),
         }
+    }
+
+    /// Silent members, fresh ones and those in repair hold it, too: silent-members-count, first-heard-is-hole.
+    fn holds_proof(&self, member: &Member) -> bool {
+        member.is_tracked()
+            && (!member.silent || self.works(Mechanism::SilentMembersCount))
+            && (member.seen.is_some() || self.works(Mechanism::FirstHeardIsHole))
     }
 
     /// Says up to where a stream is counted.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::Machine;
 use super::link::{Asked, Form, Link};
-use crate::{DigestWant, Found, Gone, LinkId, Message, Range, Seq, Stream, Want};
+use crate::{DigestWant, Found, Gone, LinkId, Mechanism, Message, Range, Seq, Stream, Want};
 
 impl Machine {
     pub(super) fn on_want(&mut self, link: LinkId, want: &Want) {
@@ -53,7 +53,7 @@ impl Machine {
         let found = match form {
             Form::Frames => self.journal.frames(stream, range, bytes),
             // digest-only-if-whole: a count with a hole proves nothing above it (P-18).
-            Form::Digest if self.counts(stream, range.last) => {
+            Form::Digest if self.counts(stream, range.last) || !self.works(Mechanism::DigestOnlyIfWhole) => {
                 match self.journal.digest(stream, range, bytes) {
                     Ok(digest) => Found::Digest(digest),
                     Err(gone) => Found::Gone(gone),

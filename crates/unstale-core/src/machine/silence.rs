@@ -1,7 +1,7 @@
 //! Members that are not heard: reported, doubted, voted on, ended by the operator (P-30, P-33).
 
 use super::{DistrustCause, Event, Machine, State, WakeReason};
-use crate::{EndCause, Name, Stream};
+use crate::{EndCause, Mechanism, Name, Stream};
 
 impl Machine {
     pub(super) fn on_silence(&mut self, stream: Stream) {
@@ -23,7 +23,8 @@ impl Machine {
             return;
         }
         // vote-after-silence: no sooner than L after the last new beat, direct or reported.
-        let due = member.heard.max(member.reported).max(self.life.awake()).plus(timing.silence);
+        let patience = if self.works(Mechanism::VoteAfterSilence) { timing.silence } else { timing.unheard };
+        let due = member.heard.max(member.reported).max(self.life.awake()).plus(patience);
         if now < due {
             self.timers.set(WakeReason::Silence(stream), due);
         } else {

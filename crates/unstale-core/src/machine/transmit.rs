@@ -2,7 +2,7 @@
 
 use super::link::{BeatDue, Control, Farewell, Turn};
 use super::{Machine, WakeReason};
-use crate::{Bye, Instant, LinkId, Message, Seq};
+use crate::{Bye, Instant, LinkId, Mechanism, Message, Seq};
 
 impl Machine {
     /// The next message for a link that takes one, built now. `own_last` is the last number of the act log, read after every
@@ -13,13 +13,17 @@ impl Machine {
             return None;
         }
         // last-read-after-echo: the caller read it after the last input, and echoes are of inputs (P-9).
+        let read_before = self.own.last;
         self.own.last = self.own.last.max(own_last);
         if let Some(control) = self.links.get_mut(&link)?.control.pop_front() {
             return Some(self.write(control));
         }
         if self.links.get(&link)?.beat != BeatDue::No
-            && let Some(beat) = self.build_beat(link)
+            && let Some(mut beat) = self.build_beat(link)
         {
+            if !self.works(Mechanism::LastReadAfterEcho) {
+                beat.last = read_before;
+            }
             return Some(Message::Beat(beat));
         }
         self.next_frame(link).or_else(|| self.say_goodbye(link))

@@ -5,7 +5,7 @@ use super::link::Control;
 use super::member::Member;
 use super::output::SelfEnd;
 use super::{Event, Machine, Suspects, WakeReason};
-use crate::{EndCause, Ended, LinkId, MemberInfo, Stream, View, ViewWant};
+use crate::{EndCause, Ended, Instant, LinkId, Mechanism, MemberInfo, Name, Seq, Stream, View, ViewWant};
 
 /// The members, this node included, sorted.
 #[derive(Debug)]
@@ -73,8 +73,9 @@ impl Machine {
     pub(super) fn track(&mut self, info: &MemberInfo) {
         let stream = info.stream;
         let based = !self.joining.takes_bases();
-        let mut member = Member::new(info.name.clone(), self.now, crate::Seq::ZERO, based);
+        let mut member = Member::new(info.name.clone(), self.now, self.inherited_count(stream), based);
         member.address.clone_from(&info.address);
+        member.seen = self.inherited_echo(&info.name);
         self.members.insert(stream, member);
         self.timers.set(WakeReason::Silence(stream), self.now.plus(self.config.timing.unheard));
         self.slots.occupy(stream, &info.name, info.address.as_ref());
@@ -84,6 +85,24 @@ impl Machine {
         self.doubt_namesakes(stream, &info.name);
         self.doubt_predecessors(&info.name, stream);
         self.update_roster();
+    }
+
+    /// incarnation-in-key: nothing that was counted of a stream says anything about the next one of its process (P-11).
+    fn inherited_count(&self, stream: Stream) -> Seq {
+        if self.works(Mechanism::IncarnationInKey) {
+            return Seq::ZERO;
+        }
+        let before = Stream { incarnation: crate::Incarnation(stream.incarnation.0 - 1), ..stream };
+        let living = self.members.get(&before).map(Member::have);
+        living.or_else(|| self.tombs.have(before)).unwrap_or_default()
+    }
+
+    /// echo-keyed-by-life: nor is an instant of one process an instant of another one of its name (P-11).
+    fn inherited_echo(&self, name: &Name) -> Option<Instant> {
+        if self.works(Mechanism::EchoKeyedByLife) {
+            return None;
+        }
+        self.members.values().filter(|member| member.name == *name).filter_map(|member| member.seen).max()
     }
 
     pub(super) fn own_info(&self) -> MemberInfo {
@@ -133,6 +152,7 @@ impl Machine {
         if self.me != me {
             return;
         }
+        self.forget_unlisted(from, members);
         for info in members.iter().filter(|info| info.stream.process != me.process) {
             if self.is_member(info.stream) {
                 self.note_holder(info.stream, from, info.have);
@@ -162,11 +182,18 @@ impl Machine {
         if end.stream == self.me {
             return self.take_next_incarnation(SelfEnd::Ended);
         }
+        if !self.works(Mechanism::DeadOriginsInVector) {
+            return;
+        }
         if !self.has_known(end.stream) {
             return self.learn_unknown_end(from, end);
         }
         match end.cause {
-            EndCause::Bye | EndCause::Reset => self.end_cleanly(end.stream, end.last, end.cause),
+            EndCause::Bye | EndCause::Reset => {
+                // Who carried the end out counts all of it.
+                self.note_holder(end.stream, from, end.last);
+                self.end_cleanly(end.stream, end.last, end.cause);
+            }
             cause @ (EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator) => {
                 if self.members.get(&end.stream).is_some_and(Member::is_live) {
                     self.end_in_doubt(end.stream, cause);
@@ -175,15 +202,27 @@ impl Machine {
         }
     }
 
-    /// A stream lived and died unseen (dead-origins-in-vector). Whoever stores has missed what it wrote: that is repaired if its last
+    /// dead-origins-in-vector: whoever is silent here and not listed there may be alive, so only its end, told, is believed (P-21).
+    fn forget_unlisted(&mut self, from: Stream, members: &[MemberInfo]) {
+        if self.works(Mechanism::DeadOriginsInVector) {
+            return;
+        }
+        let is_listed = |stream: Stream| stream == from || members.iter().any(|info| info.stream == stream);
+        let unlisted = self.members.iter().filter(|(stream, member)| member.silent && !is_listed(**stream));
+        for stream in unlisted.map(|(stream, _)| *stream).collect::<Vec<_>>() {
+            self.end_cleanly(stream, Seq::ZERO, EndCause::Bye);
+        }
+    }
+
+    /// A stream lived and died unseen. Whoever stores has missed what it wrote: that is repaired if its last
     /// number is known, else all it may have written is distrusted.
     fn learn_unknown_end(&mut self, from: Stream, end: &Ended) {
         let is_before_all = self.now.since(self.joining.stores_since()) <= end.ago();
-        let wrote_nothing = end.last == crate::Seq::ZERO && end.is_clean();
+        let wrote_nothing = end.last == Seq::ZERO && end.is_clean();
         if self.joining.takes_bases() || is_before_all || wrote_nothing {
             self.bury(end, Vec::new());
         } else if end.is_clean() && !self.is_full() {
-            self.members.insert(end.stream, Member::new(end.name.clone(), self.now, crate::Seq::ZERO, true));
+            self.members.insert(end.stream, Member::new(end.name.clone(), self.now, Seq::ZERO, true));
             self.note_holder(end.stream, from, end.last);
             self.end_cleanly(end.stream, end.last, end.cause);
             self.update_roster();

@@ -6,7 +6,7 @@ use super::link::Control;
 use super::output::SelfEnd;
 use super::rollcall::RollCalls;
 use super::{Announce, Event, Machine, State, WakeReason};
-use crate::{EndCause, Instant, LinkId, Message, Name, Seq, Stream, Vote, VoteOn};
+use crate::{EndCause, Instant, LinkId, Mechanism, Message, Name, Seq, Stream, Vote, VoteOn};
 
 /// What a vote is about, as it is counted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,7 +184,8 @@ impl Machine {
             .filter_map(|voter| self.slots.of(*voter))
             .collect();
         let votes = slots.len() + usize::from(self.votes.own.contains(&subject));
-        if !self.slots.can_vote() || votes < self.slots.majority() {
+        let needed = if self.works(Mechanism::MajorityForExclusion) { self.slots.majority() } else { 1 };
+        if !self.slots.can_vote() || votes < needed {
             return;
         }
         match subject {

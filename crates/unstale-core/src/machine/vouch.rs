@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::Machine;
 use super::waiting::Heard;
-use crate::{Instant, Seq, Stream, VectorRow, Vouch};
+use crate::{Instant, Mechanism, Seq, Stream, VectorRow, Vouch};
 
 /// Which instants of others this node had processed before which own instant.
 #[derive(Debug, Default)]
@@ -56,14 +56,15 @@ impl Machine {
 
     /// Takes a vouch as the silent member's own beat.
     pub(super) fn take_vouch(&mut self, from: Stream, vouch: &Vouch) {
-        let view = self.roster.hash();
         let (now, stream) = (self.now, vouch.stream);
+        let mechanisms = self.config.mechanisms;
+        let is_of_one_view = vouch.view == self.roster.hash() || !mechanisms.on(Mechanism::ViewHashInBeat);
         let Some(member) = self.members.get_mut(&stream) else { return };
         if stream == from || !member.is_live() || member.voted || vouch.instant > now {
             return;
         }
-        member.waiting.push(Heard { last: vouch.last, echo: vouch.instant, view: vouch.view });
-        if !member.admitted && vouch.view == view {
+        member.hold(Heard { last: vouch.last, echo: vouch.instant, view: vouch.view }, mechanisms);
+        if !member.admitted && is_of_one_view {
             // Its view is this node's own, so it tracks this node: admitted through another member (P-25).
             self.be_admitted(stream, vouch.last);
         }

@@ -1,6 +1,6 @@
 //! Whole clusters under the faults of the demo.
 
-use crate::world::{MS, Members, SECOND, World};
+use unstale_sim::protocol::world::{MS, Members, SECOND, World};
 
 #[test]
 fn three_nodes_join_prove_and_pass_on_acts() {
@@ -12,7 +12,7 @@ fn three_nodes_join_prove_and_pass_on_acts() {
     world.run_for(100 * MS);
     world.assert_coherent();
     world.assert_joined();
-    assert!(world.records.iter().all(|act| act.announced));
+    assert!(world.truth.records.iter().all(|act| act.announced));
 }
 
 #[test]

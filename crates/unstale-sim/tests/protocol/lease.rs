@@ -1,6 +1,6 @@
 //! The writer's half of an end by majority.
 
-use crate::world::{MS, Members, SECOND, World};
+use unstale_sim::protocol::world::{MS, Members, SECOND, World};
 
 #[test]
 fn a_writer_that_is_cut_off_loses_its_lease_before_the_others_can_end_it() {

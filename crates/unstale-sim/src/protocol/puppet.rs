@@ -5,31 +5,36 @@ use unstale_core::{
     Message, Order, Output, ProcessId, Range, Scope, Seq, Slot, Stamp, Stream,
 };
 
-use crate::node::{Node, key_act, name};
-use crate::world::{MS, SECOND, address, letter};
+use super::node::{Node, key_act, name};
+use super::truth::Truth;
+use super::world::{MS, SECOND, address, letter};
 
 /// Node a of a fixed list a, b, c, …; peers b, c, … are played.
-pub(crate) struct Puppet {
-    pub(crate) node: Node,
-    pub(crate) now: u64,
+pub struct Puppet {
+    /// Node a.
+    pub node: Node,
+    /// The time.
+    pub now: u64,
     next_link: u64,
 }
 
 impl Puppet {
-    pub(crate) fn of(nodes: usize) -> Self {
+    /// Node a of a list of this many.
+    pub fn of(nodes: usize) -> Self {
         let slot = |index| Slot { name: Some(name(&letter(index))), address: address(index) };
         let membership = Membership::Fixed((1..nodes).map(slot).collect());
         Self::with(Config { address: Some(address(0)), ..Config::new(name("shop"), name("a"), membership) })
     }
 
-    pub(crate) fn with(config: Config) -> Self {
+    /// A node of its own configuration.
+    pub fn with(config: Config) -> Self {
         let mut node = Node::new(config, Stream::first(ProcessId(1)), 0, SECOND);
-        node.drain(SECOND, &[]);
+        node.drain(SECOND, &Truth::default());
         Self { node, now: SECOND, next_link: 0 }
     }
 
     /// Node a, joined with b, c, … over one link each, at the end of which each has given out `last` acts.
-    pub(crate) fn joined(nodes: usize, last: u64) -> (Self, Vec<LinkId>) {
+    pub fn joined(nodes: usize, last: u64) -> (Self, Vec<LinkId>) {
         let mut puppet = Self::of(nodes);
         let links: Vec<_> = (1..nodes).map(|_| puppet.link_up(Order::Fifo)).collect();
         for (link, index) in links.iter().zip(1..nodes) {
@@ -41,23 +46,27 @@ impl Puppet {
     }
 
     /// The first stream of the process of a peer.
-    pub(crate) fn peer(index: usize) -> Stream {
+    pub fn peer(index: usize) -> Stream {
         Stream::first(ProcessId(100 + index as u128))
     }
 
-    pub(crate) fn me(&self) -> Stream {
+    /// Its stream.
+    pub fn me(&self) -> Stream {
         self.node.machine.stream()
     }
 
-    pub(crate) fn input(&mut self, input: Input) {
-        self.node.handle(self.now, input, &[]);
+    /// Tells it something.
+    pub fn input(&mut self, input: Input) {
+        self.node.handle(self.now, input, &Truth::default());
     }
 
-    pub(crate) fn say(&mut self, link: LinkId, message: Message) {
+    /// A message comes in.
+    pub fn say(&mut self, link: LinkId, message: Message) {
         self.input(Input::Message { link, message });
     }
 
-    pub(crate) fn link_up(&mut self, order: Order) -> LinkId {
+    /// A new link.
+    pub fn link_up(&mut self, order: Order) -> LinkId {
         self.next_link += 1;
         let link = LinkId(self.next_link);
         self.node.links.insert(link, 0);
@@ -65,12 +74,14 @@ impl Puppet {
         link
     }
 
-    pub(crate) fn hello(&mut self, link: LinkId, index: usize, joining: bool) {
+    /// A peer says hello.
+    pub fn hello(&mut self, link: LinkId, index: usize, joining: bool) {
         let hello = self.hello_of(Self::peer(index), index, joining);
         self.say(link, Message::Hello(hello));
     }
 
-    pub(crate) fn hello_of(&self, stream: Stream, index: usize, joining: bool) -> Hello {
+    /// What it would say.
+    pub fn hello_of(&self, stream: Stream, index: usize, joining: bool) -> Hello {
         Hello {
             stream,
             cluster: name("shop"),
@@ -88,12 +99,14 @@ impl Puppet {
         }
     }
 
-    pub(crate) fn admit(&mut self, link: LinkId, index: usize, last: u64) {
+    /// A peer, which gave out `last` acts, admits it.
+    pub fn admit(&mut self, link: LinkId, index: usize, last: u64) {
         let admit = self.admit_of(index, last);
         self.say(link, Message::Admit(admit));
     }
 
-    pub(crate) fn admit_of(&self, index: usize, last: u64) -> Admit {
+    /// What it would say.
+    pub fn admit_of(&self, index: usize, last: u64) -> Admit {
         Admit {
             stream: Self::peer(index),
             name: name(&letter(index)),
@@ -112,7 +125,7 @@ impl Puppet {
     }
 
     /// A beat of a peer that has the same members, with all its frames sent; it echoes the instant that is given.
-    pub(crate) fn beat(&self, index: usize, last: u64, echo: u64) -> Beat {
+    pub fn beat(&self, index: usize, last: u64, echo: u64) -> Beat {
         let stream = Self::peer(index);
         Beat {
             stream,
@@ -128,12 +141,14 @@ impl Puppet {
         }
     }
 
-    pub(crate) fn say_beat(&mut self, link: LinkId, index: usize, last: u64, echo: u64) {
+    /// A beat comes in.
+    pub fn say_beat(&mut self, link: LinkId, index: usize, last: u64, echo: u64) {
         let beat = self.beat(index, last, echo);
         self.say(link, Message::Beat(beat));
     }
 
-    pub(crate) fn frame(stream: Stream, first: u64, last: u64) -> Frame {
+    /// A frame that removes keys of the same numbers.
+    pub fn frame(stream: Stream, first: u64, last: u64) -> Frame {
         Frame {
             stream,
             range: Range::new(Seq(first), Seq(last)).unwrap(),
@@ -146,24 +161,26 @@ impl Puppet {
         }
     }
 
-    pub(crate) fn say_frame(&mut self, link: LinkId, index: usize, first: u64, last: u64) {
+    /// It comes in.
+    pub fn say_frame(&mut self, link: LinkId, index: usize, first: u64, last: u64) {
         self.say(link, Message::Frame(Self::frame(Self::peer(index), first, last)));
     }
 
     /// All that is waiting for a link.
-    pub(crate) fn sent(&mut self, link: LinkId) -> Vec<Message> {
+    pub fn sent(&mut self, link: LinkId) -> Vec<Message> {
         let now = self.now;
         std::iter::from_fn(|| self.node.transmit(now, link)).collect()
     }
 
-    pub(crate) fn drain_links(&mut self) {
+    /// Takes all that is waiting.
+    pub fn drain_links(&mut self) {
         for link in self.node.links.keys().copied().collect::<Vec<_>>() {
             self.sent(link);
         }
     }
 
     /// Lets time pass, with ticks when they are due.
-    pub(crate) fn pass(&mut self, ms: u64) {
+    pub fn pass(&mut self, ms: u64) {
         let end = self.now + ms * MS;
         while let Some((due, _)) = self.node.machine.poll_timeout().filter(|(due, _)| due.0 <= end) {
             self.now = self.now.max(due.0);
@@ -172,16 +189,18 @@ impl Puppet {
         self.now = end;
     }
 
-    pub(crate) fn counted(&self, index: usize) -> u64 {
+    /// What is counted of a peer.
+    pub fn counted(&self, index: usize) -> u64 {
         self.node.counted.get(&Self::peer(index)).map_or(0, |have| have.0)
     }
 
-    pub(crate) fn distrusts(&self) -> usize {
+    /// How often something was distrusted.
+    pub fn distrusts(&self) -> usize {
         self.node.distrusts.iter().filter(|output| matches!(output, Output::Distrust { .. })).count()
     }
 
     /// An end of a peer, as others tell it.
-    pub(crate) fn ended(stream: Stream, index: usize, last: u64, cause: unstale_core::EndCause) -> Ended {
+    pub fn ended(stream: Stream, index: usize, last: u64, cause: unstale_core::EndCause) -> Ended {
         Ended { stream, name: name(&letter(index)), last: Seq(last), cause, ago_ms: 0 }
     }
 }

@@ -2,8 +2,8 @@
 
 use unstale_core::{DistrustCause, EndCause, Event, Input, Output, Suspects};
 
-use crate::node::name;
-use crate::world::{MS, Members, SECOND, World};
+use unstale_sim::protocol::node::name;
+use unstale_sim::protocol::world::{MS, Members, SECOND, World};
 
 fn ended_by(world: &World, index: usize, cause: EndCause) -> usize {
     world.events(index, |event| matches!(event, Event::MemberEnded { cause: by, .. } if *by == cause))
@@ -94,4 +94,18 @@ fn an_unclean_end_distrusts_only_what_the_stream_declared() {
             assert_eq!(*what, Suspects::Caches(vec![name("orders")]));
         }
     }
+}
+
+#[test]
+fn a_view_that_comes_back_is_compared_again_so_the_end_of_who_was_in_between_is_learnt() {
+    // P-21, P-29: while a and c are cut from each other c leaves, and the view of b is what it was before c had joined.
+    let mut world = World::joined(3, Members::Fixed, 45);
+    world.cut(0, 2);
+    world.write(2, 1);
+    world.leave(2);
+    world.run_for(500 * MS);
+    assert_eq!(ended_by(&world, 0, EndCause::Bye), 1);
+    assert!(world.peek(0).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    assert!(world.peek(0).distrusts.is_empty(), "b holds what c wrote");
+    world.assert_coherent();
 }

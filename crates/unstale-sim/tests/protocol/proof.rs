@@ -4,9 +4,10 @@ use unstale_core::{
     Event, Input, Instant, MemberInfo, Message, Order, ProcessId, Proof, Seq, State, Stream, View,
 };
 
-use crate::node::name;
-use crate::puppet::Puppet;
-use crate::world::{MS, Members, SECOND, World};
+use unstale_sim::protocol::node::name;
+use unstale_sim::protocol::puppet::Puppet;
+use unstale_sim::protocol::truth::Truth;
+use unstale_sim::protocol::world::{MS, Members, SECOND, World};
 
 #[test]
 fn the_proof_is_never_older_than_two_beats_and_two_ways() {
@@ -51,9 +52,9 @@ fn a_burst_is_followed_by_beats_after_ten_and_thirty_ms() {
     let (mut puppet, links) = Puppet::joined(2, 0);
     puppet.pass(1_000);
     puppet.drain_links();
-    let [act] = [crate::node::key_act(1)];
-    puppet.node.append(puppet.now, &[act]);
-    puppet.node.hand_over(puppet.now, &[]);
+    let [act] = [unstale_sim::protocol::node::key_act(1)];
+    puppet.node.append(puppet.now, &[act], unstale_core::Batch::Loose);
+    puppet.node.hand_over(puppet.now, &Truth::default());
     assert!(matches!(puppet.sent(links[0]).as_slice(), [Message::Frame(_)]));
     let begin = puppet.now;
     let mut beats = Vec::new();

@@ -5,9 +5,10 @@ use unstale_core::{
     Output, Range, Scope, Seq, Suspects, Want,
 };
 
-use crate::node::{key_act, name};
-use crate::puppet::Puppet;
-use crate::world::{MS, Members, SECOND, World};
+use unstale_sim::protocol::node::{key_act, name};
+use unstale_sim::protocol::puppet::Puppet;
+use unstale_sim::protocol::truth::Truth;
+use unstale_sim::protocol::world::{MS, Members, SECOND, World};
 
 /// A joined world over unordered links.
 fn unordered(nodes: usize, seed: u64) -> World {
@@ -366,8 +367,8 @@ fn replays_and_live_frames_take_turns() {
     let mut write = |puppet: &mut Puppet, count: u64| {
         let acts: Vec<_> = (first..first + count).map(key_act).collect();
         first += count;
-        puppet.node.append(puppet.now, &acts);
-        puppet.node.hand_over(puppet.now, &[]);
+        puppet.node.append(puppet.now, &acts, unstale_core::Batch::Loose);
+        puppet.node.hand_over(puppet.now, &Truth::default());
     };
     write(&mut puppet, 3);
     puppet.drain_links();

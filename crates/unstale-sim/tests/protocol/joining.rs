@@ -1,6 +1,6 @@
 //! Who has joined, and who works without.
 
-use crate::world::{Members, SECOND, World};
+use unstale_sim::protocol::world::{Members, SECOND, World};
 
 #[test]
 fn two_of_three_start_while_the_third_never_comes_up() {

@@ -6,12 +6,6 @@
     reason = "a test names the few messages and events that it is about"
 )]
 
-mod node;
-mod puppet;
-mod watch;
-mod wire;
-mod world;
-
 mod clusters;
 mod ends;
 mod holes;

@@ -2,26 +2,32 @@
 
 use unstale_core::{LinkId, Message, Order};
 
-use crate::world::MS;
+use super::world::MS;
 
 /// A wire between two nodes, `a < b`.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    pub(crate) delay: u64,
+pub struct Wire {
+    /// How long a message takes.
+    pub delay: u64,
     /// Additional delay, at random: with [`Order::Unordered`] it reorders.
-    pub(crate) jitter: u64,
+    pub jitter: u64,
     /// How many of 1,000 messages are lost; only with [`Order::Unordered`].
     pub lost_of_1000: u64,
-    pub(crate) order: Order,
+    /// In which order it delivers.
+    pub order: Order,
     /// Time for each message; the rest waits in the machine.
-    pub(crate) cost: u64,
-    pub(crate) is_cut: bool,
+    pub cost: u64,
+    /// Whether there is no connection.
+    pub is_cut: bool,
     /// Whether what is sent from the lower to the higher node, and back, is held.
-    pub(crate) is_stalled: [bool; 2],
-    pub(crate) held: [Vec<(LinkId, usize, Message)>; 2],
-    pub(crate) arrival: [u64; 2],
-    pub(crate) free: [u64; 2],
-    pub(crate) link: Option<LinkId>,
+    pub is_stalled: [bool; 2],
+    pub(super) held: [Vec<(LinkId, usize, Message)>; 2],
+    pub(super) arrival: [u64; 2],
+    pub(super) free: [u64; 2],
+    /// For when it was planned that it takes the next one.
+    pub(super) planned: [u64; 2],
+    /// The link over it that is up.
+    pub link: Option<LinkId>,
 }
 
 impl Default for Wire {
@@ -38,26 +44,29 @@ impl Default for Wire {
             held: Default::default(),
             arrival: [0; 2],
             free: [0; 2],
+            planned: [0; 2],
             link: None,
         }
     }
 }
 
 /// The key of the wire between two nodes.
-pub(crate) fn pair(a: usize, b: usize) -> (usize, usize) {
+pub fn pair(a: usize, b: usize) -> (usize, usize) {
     (a.min(b), a.max(b))
 }
 
 /// Which way of a wire leads from one to the other.
-pub(crate) fn direction(from: usize, to: usize) -> usize {
+pub fn direction(from: usize, to: usize) -> usize {
     usize::from(from > to)
 }
 
 /// Splitmix64.
-pub(crate) struct Random(pub u64);
+#[derive(Debug)]
+pub struct Random(pub u64);
 
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -65,7 +74,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+    /// A number below the bound.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.draw() % bound
     }
 }

@@ -1,0 +1,9 @@
+//! The histories that are written out, by what they are about.
+
+pub(super) mod counting;
+pub(super) mod ending;
+pub(super) mod joining;
+pub(super) mod lives;
+pub(super) mod proving;
+pub(super) mod stopping;
+pub(super) mod voting;
