@@ -21,7 +21,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
 
     // Events tell what is worth a program's attention; never keys, never values.
     while let Some(event) = events.try_recv() {
-        if let Event::Cache { cache, what: CacheEvent::LoadFailed(LoadFailure::Error) } = event {
+        if let Event::Cache { cache, what: CacheEvent::LoadFailed(LoadFailure::Error), .. } = event {
             assert_eq!(cache.as_str(), "users");
         }
     }

@@ -1,7 +1,7 @@
 //! What a node reports while it runs, for programs; people read the log and the metrics.
 
 use tokio::sync::broadcast;
-use unstale_core::{DistrustCause, Event as ProtocolEvent, Instant, Name, Range, State, Stream, Via};
+use unstale_core::{DistrustCause, Event as ProtocolEvent, Instant, Name, Range, Seq, State, Stream, Via};
 
 use crate::SessionToken;
 use crate::metrics::reasons;
@@ -19,6 +19,9 @@ pub enum Event {
         cache: Name,
         /// What.
         what: CacheEvent,
+        /// The message of another node that was behind it, where there was one and it is still known: the act that
+        /// overtook a load, the numbers whose loss made a suspect, what a proof or a session token waits for.
+        origin: Option<Origin>,
     },
     /// A write was applied here and is sent, but could not be announced (P-31).
     Unannounced {
@@ -46,6 +49,8 @@ pub enum Event {
         caches: Option<Vec<Name>>,
         /// Why, and because of which stream.
         cause: DistrustCause,
+        /// Which numbers of that stream may be missing, as far as is known.
+        origin: Option<Origin>,
     },
     /// A doubt was resolved: what it made suspect is trusted again.
     Lifted {
@@ -68,6 +73,29 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+/// A message, by the stream that it belongs to and the numbers of its acts: the same on every node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Whose acts.
+    pub stream: Stream,
+    /// Their numbers.
+    pub range: Range,
+}
+
+impl Origin {
+    /// The write that a token names.
+    pub(crate) const fn of(token: SessionToken) -> Self {
+        let seq = token.seq();
+        Self { stream: token.stream(), range: Range { first: seq, last: seq } }
+    }
+
+    /// The numbers of a stream after `have`, up to the last one known to exist.
+    pub(crate) fn missing(stream: Stream, have: Seq, latest: Seq) -> Self {
+        let first = have.next();
+        Self { stream, range: Range { first, last: latest.max(first) } }
+    }
 }
 
 /// What a cache reports.
@@ -279,7 +307,7 @@ mod tests {
 
     fn failed() -> Event {
         let cache = Name::new("users").unwrap();
-        Event::Cache { cache, what: CacheEvent::LoadFailed(LoadFailure::Error) }
+        Event::Cache { cache, what: CacheEvent::LoadFailed(LoadFailure::Error), origin: None }
     }
 
     #[tokio::test]

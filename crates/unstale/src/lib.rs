@@ -73,7 +73,7 @@ pub use cache::{
 };
 pub use error::{Error, ErrorKind};
 pub use event::{
-    BypassReason, CacheEvent, Event, Events, FillRefusal, LoadFailure, LoadTrigger, StaleReason,
+    BypassReason, CacheEvent, Event, Events, FillRefusal, LoadFailure, LoadTrigger, Origin, StaleReason,
     StoreOutcome, WriteKind,
 };
 pub use freshness::{Freshness, Otherwise};

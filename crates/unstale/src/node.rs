@@ -9,6 +9,7 @@ mod host;
 mod links;
 mod nowhere;
 mod observe;
+mod origins;
 mod outputs;
 mod readiness;
 mod scopes;

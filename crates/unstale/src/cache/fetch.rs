@@ -311,7 +311,15 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
 
     pub(crate) fn said_stale(&self, reason: StaleReason) -> Served {
         self.cache.inner.metrics.stale.increment(reason);
-        self.cache.report(CacheEvent::Stale(reason));
+        let shared = self.cache.shared();
+        self.cache.report_of(CacheEvent::Stale(reason), || match reason {
+            StaleReason::Suspect => shared.origins.doubt_about(&self.cache.inner.name),
+            StaleReason::Unproven => shared.unproven(),
+            StaleReason::LoadFailed
+            | StaleReason::Throttled
+            | StaleReason::SoftTimeout
+            | StaleReason::Tainted => None,
+        });
         Served::Stale
     }
 

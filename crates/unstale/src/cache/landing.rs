@@ -1,6 +1,6 @@
 //! Landing: one step without an await, from what a load brought to the answer of all who share it.
 
-use unstale_l1::{Found, Landed, Refusal};
+use unstale_l1::{Found, Landed, Refusal, Tick};
 use unstale_port::Lease;
 
 use super::running::Led;
@@ -43,7 +43,7 @@ pub(crate) enum Ending {
 impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Stores what was loaded, if no invalidation overtook it, and answers all who wait.
     pub(crate) fn land(&self, lead: Led<K, V>, goods: Goods<V>) -> Landing<K, V> {
-        let Goods { entry, kept_nowhere, fill } = goods;
+        let Goods { entry, kept_nowhere, fill, tags } = goods;
         let (began, key) = (lead.began(), lead.key().clone());
         self.end_pause(&key);
         let entry = if kept_nowhere.is_some() { entry.unstored() } else { entry };
@@ -55,7 +55,12 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         };
         if let Some(refusal) = kept_nowhere.or_else(|| refusal.and_then(in_events)) {
             self.inner.metrics.fills_refused.increment(refusal);
-            self.report(CacheEvent::FillRefused(refusal));
+            let since_ms = u64::from(began.0.saturating_sub(1)) * Tick::MILLIS;
+            let is_overtaken = refusal == FillRefusal::Overtaken;
+            self.report_of(CacheEvent::FillRefused(refusal), || {
+                let act = || self.shared().origins.act_on(&self.inner.name, &key.encode(), &tags, since_ms);
+                is_overtaken.then(act).flatten()
+            });
         }
         let found = landed.into_found();
         let ending = match refusal {

@@ -62,7 +62,7 @@ pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip};
 pub use unstale_l1::{Key, Probe};
 pub use value::{Lookup, Read, Served, Value};
 
-use crate::event::{CacheEvent, Event};
+use crate::event::{CacheEvent, Event, Origin};
 use crate::metrics::CacheMetrics;
 use crate::node::Shared;
 use crate::{Error, ErrorKind, Node};
@@ -189,7 +189,20 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     pub(crate) fn report(&self, what: CacheEvent) {
-        self.shared().events.report(|| Event::Cache { cache: self.inner.name.clone(), what });
+        self.report_of(what, || None);
+    }
+
+    /// Tells what happened and which message was behind it, if anybody listens.
+    pub(crate) fn report_of(&self, what: CacheEvent, origin: impl Fn() -> Option<Origin>) {
+        let cache = &self.inner.name;
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let origin = origin();
+            let stream = origin.map(|origin| tracing::field::display(origin.stream));
+            let first = origin.map(|origin| origin.range.first.0);
+            let last = origin.map(|origin| origin.range.last.0);
+            tracing::debug!(cache = cache.as_str(), ?what, stream, first, last, "cache event");
+        }
+        self.shared().events.report(|| Event::Cache { cache: cache.clone(), what, origin: origin() });
     }
 }
 

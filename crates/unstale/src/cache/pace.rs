@@ -12,7 +12,7 @@ const SUSPECTS_PER_S_MIN: f64 = 16.0;
 const LOADS_PER_S_MIN: f64 = 64.0;
 
 /// How many times the usual rate all loads together may reach. With [`BURST_US`] and the usual rate being an estimate, that is at most twice in any second.
-const LOADS_OVER_USUAL: f64 = 1.6;
+const LOADS_OVER_USUAL: f64 = 1.5;
 
 /// What was not used before may be made up for at once, as far as it is worth this long.
 const BURST_US: u64 = 125_000;

@@ -11,7 +11,7 @@ use super::fetch::{Fetched, Way};
 use super::terms::StoreUse;
 use super::value::{Lookup, Read, Served, Stored, Value};
 use super::{Cache, Key};
-use crate::event::{BypassReason, CacheEvent, LoadTrigger, StaleReason};
+use crate::event::{BypassReason, CacheEvent, LoadTrigger, Origin, StaleReason};
 use crate::freshness::{Exchange, ProofAge, Proven, is_young};
 use crate::metrics::{BoundedOutcome, SessionOutcome};
 use crate::{Error, ErrorKind, Freshness, Otherwise};
@@ -240,7 +240,11 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
 
     pub(crate) fn said_bypass(&self, reason: BypassReason) {
         self.cache.inner.metrics.bypasses.increment(reason);
-        self.cache.report(CacheEvent::Bypassed(reason));
+        let (shared, session) = (self.cache.shared(), self.demand.session);
+        self.cache.report_of(CacheEvent::Bypassed(reason), || match reason {
+            BypassReason::NotProven => shared.unproven(),
+            BypassReason::SessionLate | BypassReason::SessionUnknown => session.map(Origin::of),
+        });
     }
 
     pub(crate) fn said_unproven(&self) {

@@ -236,9 +236,11 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
     fn failed(&self, why: &str) {
         self.metrics.store_calls.increment(StoreOutcome::Failed);
         tracing::debug!(cache = self.cache.as_str(), why, "store failed");
-        self.shared
-            .events
-            .report(|| Event::Cache { cache: self.cache.clone(), what: CacheEvent::StoreFailed });
+        self.shared.events.report(|| Event::Cache {
+            cache: self.cache.clone(),
+            what: CacheEvent::StoreFailed,
+            origin: None,
+        });
     }
 
     fn prefixed(&self, key: &Bytes) -> Bytes {

@@ -49,6 +49,8 @@ pub(crate) struct Goods<V> {
     /// Why it is to be answered only.
     pub(crate) kept_nowhere: Option<FillRefusal>,
     pub(crate) fill: Option<(Stock, Lease)>,
+    /// The value's tags, to tell which act overtook its load.
+    pub(crate) tags: Vec<Bytes>,
 }
 
 /// What a loader brought, with all that was said and read meanwhile.
@@ -175,17 +177,19 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let fill = lease.filter(|_| is_for_store).map(|lease| {
             let fresh_for = policy.store_life(kind);
             let keep_for = keep(fresh_for, &policy);
+            let tags = tags.clone();
             (Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, lease)
         });
-        Some(Goods { entry, kept_nowhere, fill })
+        Some(Goods { entry, kept_nowhere, fill, tags })
     }
 
     /// What becomes of a fresh record of the store.
     pub(crate) fn goods_of_stock(&self, stocked: Stocked<V>) -> Goods<V> {
         let life = self.policy.memory_life(stocked.kind()) + self.cache.jitter(self.policy.jitter);
         let life = ticks(life.min(stocked.fresh_for));
+        let tags = stocked.tags.clone();
         let entry = self.stale_entry(stocked).time_to_live(life);
-        Goods { entry, kept_nowhere: memory_refusal(&self.policy), fill: None }
+        Goods { entry, kept_nowhere: memory_refusal(&self.policy), fill: None, tags }
     }
 
     /// What the store had: stale from the start unless it is given a time to live, and kept for fail-safe as long as the store

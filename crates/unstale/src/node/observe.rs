@@ -1,9 +1,9 @@
 //! What the machine reports, as metrics, events and log lines.
 
-use unstale_core::{DistrustCause, Event as ProtocolEvent, Name, Suspects};
+use unstale_core::{DistrustCause, Event as ProtocolEvent, Name, Stream, Suspects};
 
 use super::driver::Driver;
-use crate::event::Event;
+use crate::event::{Event, Origin};
 use crate::metrics::ProtocolNote;
 
 impl Driver {
@@ -56,14 +56,32 @@ impl Driver {
             Suspects::Caches(caches) => ("caches", caches.len()),
             Suspects::Hashes(_) => ("hashes", 1),
         };
-        tracing::info!(id, extent, count, ?cause, "distrust");
-        self.shared.events.report(|| Event::Distrusted { id, caches: caches_of(what), cause });
+        let origin = stream_of(cause).map(|stream| {
+            let (have, heard) = self.shared.sessions.known(stream);
+            Origin::missing(stream, have, heard)
+        });
+        if let Some(origin) = origin {
+            self.shared.origins.distrusted(id, what, origin);
+        }
+        let missing = origin.map(|origin| origin.range.first.0);
+        tracing::info!(id, extent, count, ?cause, missing, "distrust");
+        self.shared.events.report(|| Event::Distrusted { id, caches: caches_of(what), cause, origin });
     }
 
     pub(super) fn lifted(&self, id: u64) {
         self.shared.metrics.lifts.increment();
+        self.shared.origins.lifted(id);
         tracing::info!(id, "distrust lifted");
         self.shared.events.report(|| Event::Lifted { id });
+    }
+}
+
+const fn stream_of(cause: DistrustCause) -> Option<Stream> {
+    match cause {
+        DistrustCause::Silent(stream) | DistrustCause::Dead(stream) | DistrustCause::Unrepairable(stream) => {
+            Some(stream)
+        }
+        DistrustCause::Joined => None,
     }
 }
 

@@ -36,6 +36,8 @@ impl Driver {
     pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
             Output::Apply { stream, range, acts, batch: _, stamp, via } => {
+                let at_ms = u64::from(self.shared.tick_of(now).0) * Tick::MILLIS;
+                self.shared.origins.applying(stream, range, &acts, at_ms);
                 self.apply(&acts);
                 self.merge_stamp(stamp);
                 self.note_repaired(now, acts.len() as u64, via);

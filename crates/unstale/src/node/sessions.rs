@@ -111,6 +111,13 @@ impl Sessions {
         table.counts.get(&stream).map(watch::Sender::subscribe)
     }
 
+    /// Up to where `stream` is counted here, and the highest number that it was heard to have given out.
+    pub(super) fn known(&self, stream: Stream) -> (Seq, Seq) {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let count = table.counts.get(&stream).map(|count| *count.borrow()).unwrap_or_default();
+        (count.have, count.heard)
+    }
+
     /// Driver: `stream` is applied here, or distrusted, up to `have`.
     pub(super) fn counted(&self, stream: Stream, have: Seq) {
         self.update(stream, |count| {

@@ -15,10 +15,11 @@ use unstale_port::Store;
 use super::builder::{Writes, mix};
 use super::clock::Clock;
 use super::exchange::Exchanges;
+use super::origins::Origins;
 use super::scopes::Scopes;
 use super::sessions::Sessions;
 use super::words::{Lease, Words};
-use crate::event::{Event, EventSink};
+use crate::event::{Event, EventSink, Origin};
 use crate::freshness::Proven;
 use crate::metrics::{NodeMetrics, SessionOutcome, WriteOutcome};
 use crate::{Error, ErrorKind, Receipt, SessionToken};
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) domain: Domain,
     pub(crate) metrics: NodeMetrics,
     pub(crate) events: EventSink,
+    /// Which messages of others were behind what is told.
+    pub(crate) origins: Origins,
     pub(super) words: Words,
     pub(super) sessions: Sessions,
     pub(super) exchanges: Exchanges,
@@ -83,6 +86,13 @@ impl Shared {
     #[inline]
     pub(crate) fn proof(&self) -> Proven {
         self.words.proof()
+    }
+
+    /// What the proof waits for: what comes next from the member that it is oldest for, as of the last status.
+    pub(crate) fn unproven(&self) -> Option<Origin> {
+        let status = self.status.borrow();
+        let oldest = status.members.iter().max_by_key(|member| member.proof_age.unwrap_or(Duration::MAX))?;
+        Some(Origin::missing(oldest.stream, oldest.have, oldest.latest))
     }
 
     /// Asks all members for one exchange, shared with every read that waits, and returns the proof after it (P-15).

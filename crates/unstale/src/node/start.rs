@@ -15,6 +15,7 @@ use super::builder::Plan;
 use super::driver::{Driver, Transport};
 use super::exchange::Exchanges;
 use super::host::host_proof;
+use super::origins::Origins;
 use super::sessions::Sessions;
 use super::shared::Shared;
 use super::words::Words;
@@ -46,6 +47,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         domain: Domain::new(domain_config, ActLog::new(stream)),
         metrics: NodeMetrics::default(),
         events: EventSink::new(),
+        origins: Origins::default(),
         words: Words::new(),
         sessions: Sessions::new(process),
         exchanges: Exchanges::new(),

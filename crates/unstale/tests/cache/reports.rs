@@ -4,11 +4,13 @@ use std::convert::Infallible;
 
 use unstale::metrics::names;
 use unstale::{
-    Cache, CacheEvent, Event, FailSafe, FillRefusal, Freshness, Load, LoadFailure, Node, StaleReason,
+    BypassReason, Cache, CacheEvent, Event, FailSafe, FillRefusal, Freshness, Load, LoadFailure, Node,
+    Origin, StaleReason,
 };
+use unstale_port::memory::Hub;
 
 use crate::gate::Gate;
-use crate::world::{Database, HOUR, alone, millis, pass, seconds, settle, total};
+use crate::world::{Database, HOUR, alone, builder, millis, pair, pass, seconds, settle, total};
 
 fn cache(node: &Node) -> Cache<u64, String> {
     node.cache("users").time_to_live(HOUR).fail_safe(FailSafe::for_at_most(HOUR)).build().unwrap()
@@ -17,7 +19,7 @@ fn cache(node: &Node) -> Cache<u64, String> {
 fn told(events: &mut unstale::Events) -> Vec<CacheEvent> {
     let mut told = Vec::new();
     while let Some(event) = events.try_recv() {
-        if let Event::Cache { cache, what } = event {
+        if let Event::Cache { cache, what, .. } = event {
             assert_eq!(cache.as_str(), "users");
             told.push(what);
         }
@@ -157,4 +159,95 @@ async fn prometheus_text_has_every_family_once() {
     families.dedup();
     assert_eq!(families.len(), count);
     assert!(text.contains("unstale_cache_load_seconds_count{cache=\"users\"} 1"), "{text}");
+}
+
+/// The message behind the latest event of this kind.
+fn behind(events: &mut unstale::Events, wanted: CacheEvent) -> Option<Origin> {
+    let mut found = None;
+    while let Some(event) = events.try_recv() {
+        if let Event::Cache { what, origin, .. } = event
+            && what == wanted
+        {
+            found = origin;
+        }
+    }
+    found
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_overtook_a_load_is_named_by_its_stream_and_number() {
+    // P10
+    let (one, other) = pair().await;
+    let (users, users_there) = (cache(&one), cache(&other));
+    let _receipts = (users_there.remove(&1).await.unwrap(), users_there.remove(&2).await.unwrap());
+    pass(seconds(1)).await;
+    for by_tag in [false, true] {
+        let mut events = one.events();
+        let (mut gate, passage) = Gate::new();
+        let caller = {
+            let users = users.clone();
+            let load = async move |load: Load<String>| {
+                load.tag("org:1");
+                Ok::<_, Infallible>(passage.pass().await)
+            };
+            tokio::spawn(async move { users.get_or_load(&7, load).await.map(drop) })
+        };
+        gate.reached().await;
+        let others = users_there.remove(&8).await.unwrap();
+        let receipt =
+            if by_tag { users_there.remove_tag("org:1").await } else { users_there.remove(&7).await };
+        let token = receipt.unwrap().session();
+        pass(millis(100)).await;
+        gate.open("old".to_owned());
+        caller.await.unwrap().unwrap();
+        let origin = behind(&mut events, CacheEvent::FillRefused(FillRefusal::Overtaken)).unwrap();
+        assert_eq!((origin.stream, origin.range.last), (token.stream(), token.seq()), "by tag: {by_tag}");
+        assert!(origin.range.first > others.session().seq());
+        let _receipt = users.remove(&7).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubts_suspects_and_bypasses_name_the_messages_that_they_wait_for() {
+    // P10
+    let hub = Hub::fixed(["a", "b", "c"]);
+    let start = async |name: &str| builder(name).backplane(hub.join(name)).start().await.unwrap();
+    let [one, _other, third] = [start("a").await, start("b").await, start("c").await];
+    for node in [&one, &third] {
+        node.joined().await.unwrap();
+    }
+    let (users, users_there) = (cache(&one), cache(&third));
+    let database = Database::default();
+    for key in 0..100 {
+        users.get_or_load(&key, database.gives("a".to_owned())).await.unwrap();
+    }
+    let heard = users_there.remove(&500).await.unwrap().session();
+    pass(seconds(1)).await;
+    hub.cut("a", "c");
+    hub.cut("b", "c");
+    let unheard = users_there.remove(&501).await.unwrap().session();
+
+    let mut events = one.events();
+    users.get_or_load(&0, database.gives("b".to_owned())).session(unheard).await.unwrap();
+    let origin = behind(&mut events, CacheEvent::Bypassed(BypassReason::SessionLate)).unwrap();
+    assert_eq!((origin.stream, origin.range.first), (unheard.stream(), unheard.seq()));
+
+    let within = Freshness::within(millis(1)).or_flag();
+    users.get_or_load(&1, database.gives("b".to_owned())).freshness(within).await.unwrap();
+    let origin = behind(&mut events, CacheEvent::Stale(StaleReason::Unproven)).unwrap();
+    assert_eq!(origin.stream, unheard.stream(), "the silent node holds the proof");
+
+    pass(millis(3_000)).await;
+    let mut doubted = None;
+    while let Some(event) = events.try_recv() {
+        if let Event::Distrusted { origin, .. } = event {
+            doubted = origin;
+        }
+    }
+    let doubted = doubted.unwrap();
+    assert_eq!((doubted.stream, doubted.range.first), (heard.stream(), heard.seq().next()));
+    for key in 0..100 {
+        users.get_or_load(&key, database.gives("b".to_owned())).await.unwrap();
+    }
+    assert_eq!(behind(&mut events, CacheEvent::Stale(StaleReason::Suspect)), Some(doubted));
 }
