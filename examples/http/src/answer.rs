@@ -12,17 +12,24 @@ use unstale::{ErrorKind, Read, Receipt, Served};
 pub(crate) struct Refusal {
     status: StatusCode,
     reason: String,
+    /// The node whose read it was.
+    read_of: Option<HeaderValue>,
 }
 
 impl Refusal {
     /// The request makes no sense.
     pub(crate) fn bad(reason: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, reason: reason.into() }
+        Self::with(StatusCode::BAD_REQUEST, reason)
     }
 
     /// With another status than 400.
     pub(crate) fn with(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into() }
+        Self { status, reason: reason.into(), read_of: None }
+    }
+
+    /// Of a read of this node: nothing was served, and nothing proven.
+    pub(crate) fn of_read(error: unstale::Error, node: &HeaderValue) -> Self {
+        Self { read_of: Some(node.clone()), ..Self::from(error) }
     }
 
     /// The database did not do it.
@@ -46,7 +53,13 @@ impl From<unstale::Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "error": self.reason }))).into_response()
+        let mut answer = (self.status, Json(json!({ "error": self.reason }))).into_response();
+        if let Some(node) = self.read_of {
+            let headers = answer.headers_mut();
+            headers.insert(HeaderName::from_static("unstale-proven"), yes_or_no(false));
+            headers.insert(HeaderName::from_static("unstale-node"), node);
+        }
+        answer
     }
 }
 

@@ -54,7 +54,8 @@ async fn product(
     Path(id): Path<String>,
     demand: Demand,
 ) -> Result<Response, Refusal> {
-    let read = service.product(id, demand).await?;
+    let read = service.product(id, demand).await;
+    let read = read.map_err(|error| Refusal::of_read(error, &service.name))?;
     Ok(of_read(&read, &service.name, read.as_deref()))
 }
 
@@ -94,7 +95,8 @@ async fn category(
         category: &'a str,
         products: &'a [Product],
     }
-    let read = service.category(&name, demand).await?;
+    let read = service.category(&name, demand).await;
+    let read = read.map_err(|error| Refusal::of_read(error, &service.name))?;
     Ok(of_read(&read, &service.name, Some(Category { category: &name, products: &read })))
 }
 

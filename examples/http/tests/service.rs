@@ -161,6 +161,13 @@ fn a_read_gets_the_freshness_that_it_asks_for_or_what_it_chose_instead() {
     });
     // Nothing that is cached can be proven to reflect this very instant.
     eventually("503", || b.get("/products/1?within=0&or=error").status == 503);
+    let refused = b.get("/categories/tea?within=0&or=error");
+    if refused.status == 503 {
+        assert_eq!(
+            (refused.header("unstale-proven"), refused.header("unstale-node")),
+            (Some("no"), Some("b"))
+        );
+    }
     eventually("a flag", || {
         let read = b.get("/products/1?within=0&or=flag");
         read.status == 200 && read.header("unstale-proven") == Some("no")

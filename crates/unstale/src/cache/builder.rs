@@ -161,6 +161,9 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Uses the node's store as the second level, with values in the bytes of `codec`. Without this call a cache stays in
     /// memory also on a node that has a store.
+    ///
+    /// Values that a loader made of other cached values are kept in memory only: nothing could void them in the store when
+    /// one of their parts changes. Tags travel with a record; dependencies do not.
     pub fn stored_as(mut self, codec: impl Codec<V>) -> Self {
         self.codec = Some(Arc::new(codec));
         self
