@@ -19,6 +19,8 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("a composite and a removal", a_composite_and_a_removal),
     ("two acts and two reads", two_acts_and_two_reads),
     ("a hit on another thread", a_hit_on_another_thread),
+    ("a hit on another thread after a clear", a_hit_on_another_thread_after_a_clear),
+    ("two acts on two caches and two reads", two_acts_on_two_caches_and_two_reads),
     ("a long list and an act", a_long_list_and_an_act),
     ("a vetting and a doubt", a_vetting_and_a_doubt),
 ];
@@ -187,6 +189,39 @@ fn a_hit_on_another_thread(without: Option<Mechanism>) -> bool {
     let read = world.read(7);
     join(writer);
     !acted || read.is_none()
+}
+
+fn a_hit_on_another_thread_after_a_clear(without: Option<Mechanism>) -> bool {
+    let world = World::new(without);
+    world.cache(7, 0);
+    let writer = world.beside(|world| {
+        drop_it(world.users.clear(0));
+        world.row.store(2, Ordering::Release);
+    });
+    let acted = world.row.load(Ordering::Acquire) == 2;
+    let read = world.read(7);
+    join(writer);
+    !acted || read.is_none()
+}
+
+/// The first is on all of a cache, the second on a tag of another one.
+fn two_acts_on_two_caches_and_two_reads(without: Option<Mechanism>) -> bool {
+    let world = World::new(without);
+    let other = world.domain.table(Name::new("orders").expect("a short name"), TableConfig::default());
+    let orders: Table<u64, u64> = other.expect("a new name");
+    world.cache(7, 0);
+    let tag = orders.tag_subject(TAGS[0]);
+    drop_it(orders.set(&8, NewEntry::value(1).time_to_live(Tick(100)).tags([tag]), 0));
+    let expired = orders.clone();
+    let writer = world.beside(move |world| {
+        drop_it(world.users.clear(0));
+        drop_it(expired.expire_tag(TAGS[0], 0));
+    });
+    world.meet();
+    let second = orders.get(&8).is_some();
+    let first = world.read(7);
+    join(writer);
+    second || first.is_none()
 }
 
 fn a_long_list_and_an_act(without: Option<Mechanism>) -> bool {

@@ -10,6 +10,8 @@ const CAUGHT: &[(Mechanism, &str)] = &[
     (Mechanism::CountRelease, "a load and the expiry of its tag"),
     (Mechanism::PublishByCas, "a load and an expiry"),
     (Mechanism::ReaderAcquire, "two acts and two reads"),
+    (Mechanism::ReaderAcquire, "two acts on two caches and two reads"),
+    (Mechanism::FloorRecheck, "a hit on another thread after a clear"),
     (Mechanism::CheckAtStore, "a load and a removal"),
     (Mechanism::ReservationVisibleToDrops, "a load and a removal"),
     (Mechanism::DropAfterRaise, "a load and a removal"),
