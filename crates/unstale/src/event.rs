@@ -296,6 +296,11 @@ impl EventSink {
         }
     }
 
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
     pub(crate) fn subscribe(&self) -> Events {
         Events { receiver: Some(self.sender.subscribe()) }
     }

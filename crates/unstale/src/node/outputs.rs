@@ -36,8 +36,7 @@ impl Driver {
     pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
             Output::Apply { stream, range, acts, batch: _, stamp, via } => {
-                let at_ms = u64::from(self.shared.tick_of(now).0) * Tick::MILLIS;
-                self.shared.origins.applying(stream, range, &acts, at_ms);
+                self.remember(now, stream, range, &acts);
                 self.apply(&acts);
                 self.merge_stamp(stamp);
                 self.note_repaired(now, acts.len() as u64, via);
@@ -88,6 +87,14 @@ impl Driver {
         self.shared.metrics.note("apply-panicked");
         let whole_caches: Vec<Act> = acts.iter().map(widened).collect();
         let _ = domain.apply(&whole_caches);
+    }
+
+    /// Before the acts are applied: what they overtake is told with their numbers, if it is told to anybody.
+    fn remember(&self, now: Instant, stream: Stream, range: Range, acts: &[Act]) {
+        if self.shared.events.is_heard() || tracing::enabled!(tracing::Level::DEBUG) {
+            let at_ms = u64::from(self.shared.tick_of(now).0) * Tick::MILLIS;
+            self.shared.origins.applying(stream, range, acts, at_ms);
+        }
     }
 
     /// Many repaired acts at once end many entries at once.

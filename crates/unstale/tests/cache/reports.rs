@@ -232,12 +232,14 @@ async fn doubts_suspects_and_bypasses_name_the_messages_that_they_wait_for() {
     let origin = behind(&mut events, CacheEvent::Bypassed(BypassReason::SessionLate)).unwrap();
     assert_eq!((origin.stream, origin.range.first), (unheard.stream(), unheard.seq()));
 
+    // The status is refreshed meanwhile.
+    pass(seconds(1)).await;
     let within = Freshness::within(millis(1)).or_flag();
     users.get_or_load(&1, database.gives("b".to_owned())).freshness(within).await.unwrap();
     let origin = behind(&mut events, CacheEvent::Stale(StaleReason::Unproven)).unwrap();
     assert_eq!(origin.stream, unheard.stream(), "the silent node holds the proof");
 
-    pass(millis(3_000)).await;
+    pass(millis(2_500)).await;
     let mut doubted = None;
     while let Some(event) = events.try_recv() {
         if let Event::Distrusted { origin, .. } = event {
