@@ -11,7 +11,7 @@ use crate::history::{Clock, Fault, Floor, Marks, Read, Record, Token, Write};
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     /// A clock of its own is known by the file and the begin that has it.
-    clocks: Vec<(Clock, Option<(usize, u64)>)>,
+    clocks: BTreeMap<(Clock, Option<(usize, u64)>), u32>,
     processes: BTreeMap<(u32, Box<str>, u64), u32>,
     keys: Names,
     streams: Names,
@@ -127,12 +127,8 @@ impl Catalog {
     }
 
     fn clock(&mut self, clock: Clock, place: (usize, u64)) -> u32 {
-        let clock = (clock, (clock == Clock::Own).then_some(place));
-        let known = self.clocks.iter().position(|known| *known == clock);
-        known.unwrap_or_else(|| {
-            self.clocks.push(clock);
-            self.clocks.len() - 1
-        }) as u32
+        let next = self.clocks.len() as u32;
+        *self.clocks.entry((clock, (clock == Clock::Own).then_some(place))).or_insert(next)
     }
 
     fn session(&mut self, clock: u32, session: u64) -> u32 {

@@ -50,6 +50,10 @@ pub enum Monotone {
 pub struct Ledger {
     terms: Terms,
     clocks: Vec<Timeline>,
+    /// By clock and key: announced writes, by their return.
+    announced: Fronts,
+    /// By clock and key: what every read shows from an instant on.
+    floors: Fronts,
     /// By process and key: its own writes.
     own: Fronts,
     /// By stream and key: writes by their numbers, which need no clock.
@@ -60,13 +64,9 @@ pub struct Ledger {
 
 type Fronts = HashMap<(u32, u32), Front, RandomState>;
 
-/// What is known by one clock.
+/// Faults by one clock, and whether they are marked.
 #[derive(Debug, Default)]
 struct Timeline {
-    /// By key: announced writes, by their return.
-    announced: Vec<Front>,
-    /// By key: what every read shows from an instant on.
-    floors: Vec<Front>,
     faults: Faults,
     marks: bool,
 }
@@ -74,8 +74,8 @@ struct Timeline {
 impl Ledger {
     /// An empty one.
     pub fn new(terms: Terms) -> Self {
-        let (own, acts, seen) = (Fronts::default(), Fronts::default(), Fronts::default());
-        Self { terms, clocks: Vec::new(), own, acts, seen }
+        let [announced, floors, own, acts, seen] = std::array::from_fn(|_| Fronts::default());
+        Self { terms, clocks: Vec::new(), announced, floors, own, acts, seen }
     }
 
     /// Whether faults are marked by the clock with index `clock`; one history that marks them is enough.
@@ -87,7 +87,7 @@ impl Ledger {
     pub fn write(&mut self, clock: u32, write: &Write, record: u64) {
         let step = Step { version: write.version, at: write.ended, record };
         if write.announced {
-            at(&mut self.clock(clock).announced, write.key).add(step);
+            self.announced.entry((clock, write.key)).or_default().add(step);
         }
         self.own.entry((write.process, write.key)).or_default().add(step);
         if let Some(token) = write.token {
@@ -107,7 +107,7 @@ impl Ledger {
     /// With everything healed, every read from an instant on shows at least a version; `record` says so.
     pub fn floor(&mut self, clock: u32, floor: Floor, record: u64) {
         let step = Step { version: floor.version, at: floor.from, record };
-        at(&mut self.clock(clock).floors, floor.key).add(step);
+        self.floors.entry((clock, floor.key)).or_default().add(step);
     }
 
     /// A fault begins.
@@ -121,23 +121,21 @@ impl Ledger {
     }
 
     /// Forgets writes that were surpassed before `instant`: of what is judged later nothing changes but how long ago it was.
-    pub fn forget(&mut self, clock: u32, instant: u64) {
-        for front in &mut self.clock(clock).announced {
-            front.forget(instant);
-        }
-        for front in self.own.values_mut() {
+    /// For ledgers of one clock.
+    pub fn forget(&mut self, instant: u64) {
+        for front in self.announced.values_mut().chain(self.own.values_mut()) {
             front.forget(instant);
         }
     }
 
     /// How many announced writes of a key are remembered.
     pub fn remembered(&mut self, clock: u32, key: u32) -> usize {
-        at(&mut self.clock(clock).announced, key).len()
+        self.announced.get_mut(&(clock, key)).map_or(0, Front::len)
     }
 
     /// Compares a read with what was promised for it. Everything that happened before it ended has to be known.
     pub fn judge(&mut self, clock: u32, session: Option<u32>, read: &Read) -> Judgement {
-        let floor = at(&mut self.clock(clock).floors, read.key).highest_by(read.began);
+        let floor = self.floors.get_mut(&(clock, read.key)).and_then(|floors| floors.highest_by(read.began));
         let settled = floor.is_some();
         let Some(version) = read.version else {
             return Judgement { outcome: Outcome::Unversioned, settled, went_back: None };
@@ -182,9 +180,9 @@ impl Ledger {
     /// What the read's age breaks.
     fn aged(&mut self, clock: u32, read: &Read, version: u64, floor: Option<Step>) -> Option<Outcome> {
         let (settling, calm_age_max) = (nanos(self.terms.settling), nanos(self.terms.calm_age_max));
-        let timeline = self.clock(clock);
         // The longest missed write, since versions may have been announced in another order than they were committed.
-        let missed = at(&mut timeline.announced, read.key).first_beyond(version);
+        let announced = self.announced.get_mut(&(clock, read.key));
+        let missed = announced.and_then(|announced| announced.first_beyond(version));
         let missed = missed.map(|step| (step, read.began.saturating_sub(step.at)));
         if let (Some(within), Some((step, age))) = (read.within, missed)
             && age > within
@@ -195,6 +193,7 @@ impl Ledger {
             return Some(Outcome::Broken(Promise::Settled, due(step)));
         }
         let (step, age) = missed.filter(|(_, age)| *age > 0)?;
+        let timeline = self.clock(clock);
         if !timeline.marks || timeline.faults.cover(read.began, settling) {
             return (read.asked() == Asked::Plain).then_some(Outcome::Stale { due: due(step), age });
         }
@@ -202,24 +201,16 @@ impl Ledger {
     }
 
     fn clock(&mut self, clock: u32) -> &mut Timeline {
-        grown(&mut self.clocks, clock)
+        let clock = clock as usize;
+        if clock >= self.clocks.len() {
+            self.clocks.resize_with(clock + 1, Timeline::default);
+        }
+        &mut self.clocks[clock]
     }
 }
 
 fn due(step: Step) -> Due {
     Due { version: step.version, since: step.at, record: step.record }
-}
-
-fn at(fronts: &mut Vec<Front>, key: u32) -> &mut Front {
-    grown(fronts, key)
-}
-
-fn grown<T: Default>(list: &mut Vec<T>, index: u32) -> &mut T {
-    let index = index as usize;
-    if index >= list.len() {
-        list.resize_with(index + 1, T::default);
-    }
-    &mut list[index]
 }
 
 fn nanos(length: Duration) -> u64 {

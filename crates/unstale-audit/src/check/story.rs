@@ -6,6 +6,7 @@ use super::Found;
 use super::report::{Example, File, Line};
 use crate::catalog::{Catalog, Event};
 use crate::history::{Read, Write};
+use crate::judgement::Promise;
 
 /// How many writes before the read's end, and reads of the same process before its beginning, are told.
 const BEFORE_MAX: usize = 3;
@@ -42,7 +43,19 @@ impl Stories {
     }
 
     pub(super) fn tell(self, catalog: &Catalog, files: &[File]) -> Vec<Example> {
-        self.stories.into_iter().map(|story| story.tell(catalog, files)).collect()
+        let mut told = [0; Promise::ALL.len()];
+        let mut examples: Vec<_> = self
+            .stories
+            .into_iter()
+            .map(|story| {
+                let place = &mut told[story.found.promise as usize];
+                *place += 1;
+                (*place, story.tell(catalog, files))
+            })
+            .collect();
+        // The first of each promise, then the second of each, and so on.
+        examples.sort_by_key(|(place, example)| (*place, example.promise));
+        examples.into_iter().map(|(_, example)| example).collect()
     }
 }
 
@@ -52,7 +65,10 @@ impl Story {
         if record == self.found.record {
             return;
         }
-        if record == due.record {
+        // Where nobody said which record it was, a write of that version is.
+        let is_told = due.record != 0;
+        let makes_it = |event: &Event| matches!(event, Event::Write(write) if write.key == read.key && write.version == due.version);
+        if record == due.record || (!is_told && makes_it(event)) {
             self.due = Some((record, *event));
             return;
         }

@@ -143,7 +143,7 @@ impl Checker {
         for (node, read) in due {
             self.judge_read(node, read);
         }
-        self.ledger.forget(CLOCK, instant.saturating_sub(nanos(MEMORY)));
+        self.ledger.forget(instant.saturating_sub(nanos(MEMORY)));
     }
 
     /// What was found so far.

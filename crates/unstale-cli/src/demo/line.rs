@@ -163,10 +163,12 @@ pub(crate) struct Read {
     pub(crate) how: How,
     /// Out of what it was answered.
     pub(crate) served: Served,
+    /// The reader whose read it was, from 1: each reads one after the other. 0 for none of them.
+    pub(crate) reader: u32,
 }
 
-/// How a read is written: row, version, beginning, length, own version, what was asked, out of what it was answered.
-type ShortRead = (u32, Version, u64, u64, Version, How, Served);
+/// How a read is written: row, version, beginning, length, own version, what was asked, out of what it was answered, reader.
+type ShortRead = (u32, Version, u64, u64, Version, How, Served, u32);
 
 /// What a read asked for and, as far as it can be refused, was told that it got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,15 +202,15 @@ pub(crate) enum Served {
 }
 
 impl From<ShortRead> for Read {
-    fn from((row, version, began, took, own, how, served): ShortRead) -> Self {
-        Self { row, version, began, ended: began.saturating_add(took), own, how, served }
+    fn from((row, version, began, took, own, how, served, reader): ShortRead) -> Self {
+        Self { row, version, began, ended: began.saturating_add(took), own, how, served, reader }
     }
 }
 
 impl From<Read> for ShortRead {
     fn from(read: Read) -> Self {
-        let Read { row, version, began, ended, own, how, served } = read;
-        (row, version, began, ended.saturating_sub(began), own, how, served)
+        let Read { row, version, began, ended, own, how, served, reader } = read;
+        (row, version, began, ended.saturating_sub(began), own, how, served, reader)
     }
 }
 
@@ -308,9 +310,10 @@ mod tests {
 
     #[test]
     fn reads_are_short_since_there_are_thousands_of_them() {
-        let read = |how, served| Read { row: 1, version: 2, began: 3, ended: 7, own: 0, how, served };
-        check(&read(How::Plain, Served::Hit), r#"[1,2,3,4,0,"p","h"]"#);
-        check(&read(How::Within(250), Served::Bypass), r#"[1,2,3,4,0,{"w":250},"b"]"#);
-        check(&read(How::Session(2), Served::Load), r#"[1,2,3,4,0,{"s":2},"l"]"#);
+        let read =
+            |how, served| Read { row: 1, version: 2, began: 3, ended: 7, own: 0, how, served, reader: 8 };
+        check(&read(How::Plain, Served::Hit), r#"[1,2,3,4,0,"p","h",8]"#);
+        check(&read(How::Within(250), Served::Bypass), r#"[1,2,3,4,0,{"w":250},"b",8]"#);
+        check(&read(How::Session(2), Served::Load), r#"[1,2,3,4,0,{"s":2},"l",8]"#);
     }
 }

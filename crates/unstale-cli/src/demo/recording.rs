@@ -110,9 +110,11 @@ impl Read {
             How::Within(length) => (Some(length), None),
             How::Session(version) => (None, Some(version)),
         };
-        let Self { version, began, ended, own, .. } = *self;
+        let Self { version, began, ended, own, reader, .. } = *self;
+        // A reader of one process is nobody's of another.
+        let session = (reader > 0).then(|| u64::from(process) << 32 | u64::from(reader));
         let plain = unstale_audit::Read::new(process, key, version, served);
-        unstale_audit::Read { began, ended, own: Some(own), within, due, ..plain }
+        unstale_audit::Read { began, ended, own: Some(own), within, due, session, ..plain }
     }
 }
 

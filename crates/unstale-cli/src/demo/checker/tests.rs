@@ -31,7 +31,7 @@ fn write(version: Version, returned: u64, announced: bool) -> Write {
 }
 
 fn read(version: Version, began: u64, how: How) -> Read {
-    Read { row: 0, version, began, ended: began, own: 0, how, served: Served::Hit }
+    Read { row: 0, version, began, ended: began, own: 0, how, served: Served::Hit, reader: 0 }
 }
 
 fn broken(mut checker: Checker, read: Read) -> Option<Promise> {

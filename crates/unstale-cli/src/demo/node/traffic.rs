@@ -66,7 +66,7 @@ impl Traffic {
         let per_reader = Duration::from_secs(1) * READERS / self.reads_per_s;
         for reader in 0..READERS {
             let random = self.random.fork(u64::from(reader) + 1);
-            spawn(&self.readers, Arc::clone(&self.work).read_on(random, Pace::new(per_reader)));
+            spawn(&self.readers, Arc::clone(&self.work).read_on(reader + 1, random, Pace::new(per_reader)));
         }
         let pace = Pace::new(Duration::from_secs(1) / self.writes_per_s);
         spawn(&self.writers, Arc::clone(&self.work).write_on(self.random.fork(0), pace));
@@ -75,7 +75,7 @@ impl Traffic {
     /// Reads `row` with the token of a write of another node.
     pub(super) fn session(&self, row: u32, version: Version, token: String) {
         let work = Arc::clone(&self.work);
-        spawn(&self.others, async move { work.read(row, Ask::Session { version, token }).await });
+        spawn(&self.others, async move { work.read(row, Ask::Session { version, token }, 0).await });
     }
 
     /// Notes what is resident.

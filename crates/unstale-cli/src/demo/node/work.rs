@@ -69,8 +69,8 @@ impl Work {
         self.demanded[row as usize].load(Ordering::Relaxed) >= instant
     }
 
-    /// Reads for ever.
-    pub(super) async fn read_on(self: Arc<Self>, mut random: Random, mut pace: Pace) {
+    /// Reads for ever, as the reader with this number.
+    pub(super) async fn read_on(self: Arc<Self>, reader: u32, mut random: Random, mut pace: Pace) {
         loop {
             pace.next().await;
             let row = self.zipf.draw(&mut random);
@@ -79,7 +79,7 @@ impl Work {
                 PROVEN_OR_BYPASS..PROVEN_OR_FLAG => Ask::ProvenOrFlag(WITHIN),
                 _ => Ask::Plain,
             };
-            self.read(row, ask).await;
+            self.read(row, ask, reader).await;
         }
     }
 
@@ -89,7 +89,7 @@ impl Work {
             pace.next().await;
             let row = self.zipf.draw(&mut random);
             self.write(row, random.below(1_000) as u32).await;
-            self.read(row, Ask::Plain).await;
+            self.read(row, Ask::Plain, 0).await;
         }
     }
 
@@ -100,7 +100,7 @@ impl Work {
             let work = Arc::clone(&self);
             reads.spawn(async move {
                 match noted {
-                    Noted::Yes => work.read(row, Ask::Plain).await,
+                    Noted::Yes => work.read(row, Ask::Plain, 0).await,
                     Noted::No => drop(work.subject.read(row, Ask::Plain).await),
                 }
             });
@@ -111,8 +111,8 @@ impl Work {
         while reads.join_next().await.is_some() {}
     }
 
-    /// One read, noted with what it was promised.
-    pub(super) async fn read(&self, row: u32, ask: Ask) {
+    /// One read, by `reader` or (0) by none of them, noted with what it was promised.
+    pub(super) async fn read(&self, row: u32, ask: Ask, reader: u32) {
         let own = self.own[row as usize].load(Ordering::Acquire);
         let (session, may_bypass) = match &ask {
             Ask::Session { version, .. } => (Some(*version), true),
@@ -138,7 +138,8 @@ impl Work {
         if may_bypass && matches!(served, Served::Load | Served::Bypass) {
             self.demanded[row as usize].store(began, Ordering::Relaxed);
         }
-        let read = Read { row, version: answer.row.version, began, ended: clock::now(), own, how, served };
+        let read =
+            Read { row, version: answer.row.version, began, ended: clock::now(), own, how, served, reader };
         self.log.read(read);
     }
 

@@ -38,7 +38,16 @@ fn one_stale_read_is_enough_for_not_coherent_and_is_shown() {
     let mut checker = Checker::new(1);
     checker.read(
         0,
-        Read { row: 0, version: 1, began: 5, ended: 5, own: 2, how: How::Plain, served: Served::Hit },
+        Read {
+            row: 0,
+            version: 1,
+            began: 5,
+            ended: 5,
+            own: 2,
+            how: How::Plain,
+            served: Served::Hit,
+            reader: 0,
+        },
     );
     checker.judge(5);
     let verdict = verdict(&checker);
