@@ -27,6 +27,9 @@ pub(crate) struct Flags {
     /// The SQLite file, made if it is absent
     #[arg(long, value_name = "FILE")]
     pub(crate) db: PathBuf,
+    /// Record what is read and written to this file, for `unstale audit check`; one that is there is gone on with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 const EXAMPLE: &str = "Example:

@@ -5,6 +5,7 @@ mod database;
 mod demand;
 mod flags;
 mod key;
+mod recording;
 mod routes;
 mod service;
 
@@ -20,6 +21,7 @@ use unstale_mesh::{Mesh, Secret};
 
 use crate::database::Database;
 use crate::flags::Flags;
+use crate::recording::Recording;
 use crate::service::Service;
 
 #[tokio::main]
@@ -60,7 +62,8 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error + Send + Sync>> {
     }
     let node = node.start().await?;
 
-    let service = Service::new(node.clone(), database)?;
+    let recording = Recording::open(flags.record.as_deref(), &node)?;
+    let service = Service::new(node.clone(), database, recording)?;
     writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
     axum::serve(listener, routes::all(service)).with_graceful_shutdown(told_to_stop()?).await?;
     Ok(node.shutdown().await?)

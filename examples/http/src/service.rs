@@ -7,6 +7,7 @@ use crate::answer::Refusal;
 use crate::database::{Database, Product, Stored, Wish};
 use crate::demand::Demand;
 use crate::key::ProductKey;
+use crate::recording::Recording;
 
 /// The service. Clones are the same service.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ pub(crate) struct Service {
     /// The node's name, as answers carry it.
     pub(crate) name: HeaderValue,
     database: Database,
+    recording: Recording,
     products: Cache<ProductKey, Product>,
     categories: Cache<String, Vec<Product>>,
 }
@@ -27,12 +29,12 @@ pub(crate) struct Deletion {
 
 impl Service {
     /// A service of `node` over `database`.
-    pub(crate) fn new(node: Node, database: Database) -> Result<Self, Error> {
+    pub(crate) fn new(node: Node, database: Database, recording: Recording) -> Result<Self, Error> {
         let products = node.cache("products").build()?;
         let categories = node.cache("categories").build()?;
         let name = HeaderValue::try_from(node.status().name.as_str());
         let name = name.unwrap_or(HeaderValue::from_static("unprintable"));
-        Ok(Self { node, name, database, products, categories })
+        Ok(Self { node, name, database, recording, products, categories })
     }
 
     /// A product; none is an answer too, and cached.
@@ -41,7 +43,7 @@ impl Service {
         id: String,
         demand: Demand,
     ) -> Result<Read<Option<Value<Product>>>, Error> {
-        let key = ProductKey::Product(id.clone());
+        let (key, asked) = (ProductKey::Product(id.clone()), id.clone());
         let database = self.database.clone();
         let load = async move |load: Load<Product>| {
             let product = database.product(id).await?;
@@ -51,14 +53,18 @@ impl Service {
             }
             Ok::<_, crate::database::Failure>(product)
         };
-        let mut read = self.products.find_or_load(&key, load).at(self.node.now());
+        let began = self.node.now();
+        let mut read = self.products.find_or_load(&key, load).at(began);
         if let Some(freshness) = demand.freshness {
             read = read.freshness(freshness);
         }
         if let Some(session) = demand.session {
             read = read.session(session);
         }
-        read.await
+        let read = read.await?;
+        let shown = read.as_deref().map_or((asked.as_str(), None), Product::shown);
+        self.recording.read(&self.node, began, &demand, &read, [shown]);
+        Ok(read)
     }
 
     /// The products of a category, sorted by id.
@@ -77,14 +83,18 @@ impl Service {
             }
             Ok::<_, crate::database::Failure>(members)
         };
-        let mut read = self.categories.get_or_load(name, load).at(self.node.now());
+        let began = self.node.now();
+        let mut read = self.categories.get_or_load(name, load).at(began);
         if let Some(freshness) = demand.freshness {
             read = read.freshness(freshness);
         }
         if let Some(session) = demand.session {
             read = read.session(session);
         }
-        read.await
+        let read = read.await?;
+        // A list shows a version of each of its members.
+        self.recording.read(&self.node, began, &demand, &read, read.iter().map(Product::shown));
+        Ok(read)
     }
 
     /// Stores products: one transaction, one batch.
@@ -93,10 +103,14 @@ impl Service {
         self.node.writable()?;
         let service = self.clone();
         finish(async move {
+            let began = service.node.now();
             let stored = service.database.store(wishes).await.map_err(Refusal::database)?;
             let keys: Vec<_> = stored.iter().flat_map(touched).collect();
             let receipt = service.products.remove_many(&keys).await?;
-            Ok((stored.into_iter().map(|stored| stored.product).collect(), receipt))
+            let products: Vec<_> = stored.into_iter().map(|stored| stored.product).collect();
+            let rows = products.iter().map(|product| (product.id.as_str(), product.version));
+            service.recording.write(&service.node, began, &receipt, rows);
+            Ok((products, receipt))
         })
         .await
     }
@@ -106,11 +120,13 @@ impl Service {
         self.node.writable()?;
         let service = self.clone();
         finish(async move {
+            let began = service.node.now();
             let Some(deleted) = service.database.delete(id.clone()).await.map_err(Refusal::database)? else {
                 return Ok(None);
             };
-            let keys = [ProductKey::Product(id), ProductKey::Shelf(deleted.category)];
+            let keys = [ProductKey::Product(id.clone()), ProductKey::Shelf(deleted.category)];
             let receipt = service.products.remove_many(&keys).await?;
+            service.recording.write(&service.node, began, &receipt, [(id.as_str(), deleted.version)]);
             Ok(Some(Deletion { version: deleted.version, receipt }))
         })
         .await

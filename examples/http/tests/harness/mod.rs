@@ -27,6 +27,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the example on `mesh`, with a free port for HTTP.
     pub(crate) fn start(name: &str, mesh: SocketAddr, peers: &[SocketAddr], file: &Path) -> Self {
+        Self::start_with(name, mesh, peers, file, &[])
+    }
+
+    /// The same, with more flags.
+    pub(crate) fn start_with(
+        name: &str,
+        mesh: SocketAddr,
+        peers: &[SocketAddr],
+        file: &Path,
+        flags: &[String],
+    ) -> Self {
         let mut arguments: Vec<String> =
             ["--listen", "127.0.0.1:0", "--name", name, "--mesh"].map(str::to_owned).into();
         arguments.push(mesh.to_string());
@@ -34,6 +45,7 @@ impl Process {
             arguments.extend(["--peer".to_owned(), peer.to_string()]);
         }
         arguments.extend(["--db".to_owned(), file.display().to_string()]);
+        arguments.extend_from_slice(flags);
         let (child, http) = spawn(&arguments);
         Self { arguments, child, http }
     }
