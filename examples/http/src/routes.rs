@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -49,9 +50,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// The part of the path that the route names.
+struct Part(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let part = Path::from_request_parts(parts, state).await;
+        part.map(|Path(part)| Self(part)).map_err(|error| Refusal::with(error.status(), error.body_text()))
+    }
+}
+
 async fn product(
     State(service): State<Service>,
-    Path(id): Path<String>,
+    Part(id): Part,
     demand: Demand,
 ) -> Result<Response, Refusal> {
     let read = service.product(id, demand).await;
@@ -61,7 +74,7 @@ async fn product(
 
 async fn put_product(
     State(service): State<Service>,
-    Path(id): Path<String>,
+    Part(id): Part,
     Body(fields): Body<Fields>,
 ) -> Result<Response, Refusal> {
     let wish = checked(Wish { id, fields })?;
@@ -78,7 +91,7 @@ async fn bulk(State(service): State<Service>, Body(wishes): Body<Vec<Wish>>) -> 
     Ok(of_write(&receipt, stored))
 }
 
-async fn delete_product(State(service): State<Service>, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn delete_product(State(service): State<Service>, Part(id): Part) -> Result<Response, Refusal> {
     match service.delete(id.clone()).await? {
         Some(deletion) => Ok(of_write(&deletion.receipt, json!({ "id": id, "version": deletion.version }))),
         None => Err(Refusal::with(StatusCode::NOT_FOUND, "there is no such product")),
@@ -87,7 +100,7 @@ async fn delete_product(State(service): State<Service>, Path(id): Path<String>) 
 
 async fn category(
     State(service): State<Service>,
-    Path(name): Path<String>,
+    Part(name): Part,
     demand: Demand,
 ) -> Result<Response, Refusal> {
     #[derive(Serialize)]
@@ -100,7 +113,7 @@ async fn category(
     Ok(of_read(&read, &service.name, Some(Category { category: &name, products: &read })))
 }
 
-async fn forget(State(service): State<Service>, Path(tag): Path<String>) -> Result<Response, Refusal> {
+async fn forget(State(service): State<Service>, Part(tag): Part) -> Result<Response, Refusal> {
     name_checked("the tag", &tag)?;
     let receipt = service.forget(tag.clone()).await?;
     Ok(of_write(&receipt, json!({ "tag": tag })))

@@ -192,6 +192,9 @@ fn bad_input_is_refused_in_json() {
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
         assert!(answer.json()["error"].is_string());
     }
+    let escape = alone.get("/products/%ff");
+    assert_eq!(escape.status, 400, "{escape:?}");
+    assert!(escape.json()["error"].is_string());
     assert_eq!(alone.get("/products/1?within=soon").status, 400);
     assert_eq!(alone.get("/products/1?within=1&or=else").status, 400);
     assert_eq!(alone.get_with("/products/1", "no token").status, 400);
