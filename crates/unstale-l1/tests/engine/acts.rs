@@ -1,10 +1,16 @@
 //! Acts: their numbers, their order, and what a batch does.
 
-use unstale_core::{Act, Batch, Seq, Subject, Verb};
-use unstale_l1::{DomainConfig, Flights, Landed, LocalActs, NewEntry, Scope, Table, TableConfig, Tick};
+use std::cell::OnceCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
-use crate::hooked::{Hooked, when_hashed};
-use crate::world::{OLD, TAG, World, did, ensure, lead, name, plain, read, shows};
+use unstale_core::{Act, Batch, Seq, Subject, Verb};
+use unstale_l1::{
+    DomainConfig, Flights, Landed, LocalActs, Lookup, NewEntry, Scope, Table, TableConfig, Tick,
+};
+
+use crate::hooked::{Hooked, when_decoded, when_hashed};
+use crate::world::{OLD, TAG, World, did, ensure, is_stale, lead, name, plain, read, shows};
 
 #[test]
 fn an_act_returns_its_number_and_whether_the_key_was_there() {
@@ -55,8 +61,11 @@ fn acts_on_one_key_take_effect_in_the_order_of_the_batch() {
     world.users.remove_in(&mut acts, &8);
     world.users.set_in(&mut acts, 9, plain(2));
     world.users.set_in(&mut acts, 9, plain(3));
+    world.users.set_in(&mut acts, 10, plain(2).fail_safe(Tick(900)));
+    world.users.expire_in(&mut acts, &10);
     assert!(world.domain.commit(acts, Batch::Whole, 0).is_some());
-    assert_eq!([7, 8, 9].map(|key| read(&world.users, key)), [Some(2), None, Some(3)]);
+    assert_eq!([7, 8, 9, 10].map(|key| read(&world.users, key)), [Some(2), None, Some(3), None]);
+    assert!(is_stale(&world.users, 10));
 }
 
 #[test]
@@ -90,6 +99,28 @@ fn remote_acts_on_unknown_caches_and_impossible_keys_do_no_harm() {
     assert_eq!(world.domain.apply(&acts).undecodable, 1);
     assert_eq!(read(&world.users, 7), Some(OLD));
     assert_eq!(world.domain.with_log(|log| log.last()), Seq::ZERO, "remote acts get no numbers here");
+}
+
+#[test]
+fn remote_acts_reach_a_cache_that_comes_while_they_are_decoded() {
+    let world = World::new(DomainConfig::default());
+    let parts = hooked(&world);
+    let domain = world.domain.clone();
+    let kept = Rc::new(OnceCell::new());
+    let keeping = Rc::clone(&kept);
+    when_decoded(7, 1, move || {
+        let late: Table<u64, u64> = domain.table(name("late"), TableConfig::default()).unwrap();
+        let loads: Flights<u64, u64, ()> = Flights::new(&late);
+        let _ = lead(loads.join(&8)).land(plain(OLD));
+        assert!(keeping.set(late).is_ok());
+    });
+    let remove = |cache, key: u64| {
+        let subject = Subject::Key { cache: name(cache), key: key.to_be_bytes().to_vec().into() };
+        Act { verb: Verb::Remove, subject }
+    };
+    let _ = world.domain.apply(&[remove("hooked", 7), remove("late", 8)]);
+    assert_eq!(read(kept.get().unwrap(), 8), None, "its load began before the acts were done");
+    assert!(parts.is_empty());
 }
 
 #[test]
@@ -166,15 +197,32 @@ fn a_removal_between_the_check_and_the_put_is_seen_by_the_check_after_it() {
 }
 
 #[test]
+fn an_act_that_panics_is_over_and_what_is_loaded_after_it_is_stored() {
+    let world = World::new(DomainConfig::default());
+    let parts = hooked(&world);
+    let loads: Flights<Hooked, u64, ()> = Flights::new(&parts);
+    let _ = parts.set(&Hooked(7), plain(OLD), 0);
+    // Its fences are raised, its entry is there yet.
+    when_hashed(7, 1, || std::panic::resume_unwind(Box::new("a key cannot be hashed")));
+    assert!(catch_unwind(AssertUnwindSafe(|| parts.remove(&Hooked(7), 0))).is_err());
+    let landed = lead(loads.refresh(&Hooked(7))).land(plain(2));
+    assert!(matches!(landed, Landed::Stored(_)), "{landed:?}");
+    assert!(parts.remove(&Hooked(7), 0).present);
+}
+
+#[test]
 fn a_set_of_what_was_read_before_another_act_only_removes() {
     shows(&["set-since"], |world| {
         let (first, second) = (world.domain.token(), world.domain.token());
         // Two writers, and the one that wrote last announces first.
-        let _ = world.users.set_since(&7, plain(2), second, 0);
+        let _ = world.users.set_since(&7, plain(2).fail_safe(Tick(900)), second, 0);
         ensure(read(&world.users, 7) == Some(2), "nothing came before")?;
         let late = world.users.set_since(&7, plain(OLD), first, 0);
         ensure(late.present && late.appended.range.last == Seq(2), "it is an act")?;
-        ensure(read(&world.users, 7).is_none(), "what it sets may be older")?;
+        ensure(
+            matches!(world.users.lookup(&7), Lookup::Miss),
+            "what it sets may be older, what was there is gone",
+        )?;
         let _ = world.users.set_since(&7, plain(3), world.domain.token(), 0);
         ensure(read(&world.users, 7) == Some(3), "nothing came since")
     });

@@ -7,7 +7,7 @@ use unstale_l1::{
     DomainConfig, ENTRY_OVERHEAD_BYTES, Flights, Landed, NewEntry, Refusal, Table, TableConfig, Tick,
 };
 
-use crate::world::{OLD, World, ensure, lead, name, plain, read, shows, stored};
+use crate::world::{OLD, TAG, World, ensure, lead, name, plain, read, shows, stored};
 
 fn table<V: Send + Sync + 'static>(world: &World, config: TableConfig<u64, V>) -> Table<u64, V> {
     world.domain.table(name("bounded"), config).unwrap()
@@ -98,10 +98,18 @@ fn a_greater_version_is_never_replaced_by_a_lesser_one() {
         world.wait(100);
         let landed = world.lead_user(7).land(at(5, 5));
         ensure(matches!(landed, Landed::Refused(_, Refusal::Older)), format!("{landed:?}"))?;
-        // A remove ends the comparison.
+        // What is gone is compared no more, also if it is still there.
         let _ = world.users.remove(&7, 0);
-        stored(world.lead_user(7).land(at(1, 1)));
-        Ok(())
+        let load = |value, version| {
+            let tag = world.users.tag_subject(TAG);
+            let landed = world.lead_user(7).land(at(value, version).tags([tag]));
+            ensure(matches!(landed, Landed::Stored(_)), format!("{landed:?}"))
+        };
+        load(4, 4)?;
+        let _ = world.users.remove_tag(TAG, 0);
+        load(3, 3)?;
+        let _ = world.users.clear(0);
+        load(2, 2)
     });
 }
 

@@ -82,6 +82,19 @@ fn what_used_a_stale_value_is_answered_as_stale_and_never_stored() {
 }
 
 #[test]
+fn what_only_looked_at_a_stale_value_depends_on_its_key_and_is_not_tainted() {
+    let world = World::new(DomainConfig::default());
+    world.load_user(7, OLD);
+    let _ = world.users.expire(&7, 0);
+    let scope = Scope::new(&world.orders);
+    assert!(scope.run(|| is_stale(&world.users, 7)));
+    let recorded = scope.recorded();
+    assert!(!recorded.is_tainted());
+    assert!(recorded.subjects().any(|subject| subject == world.users.key_subject(&7)));
+    assert!(!recorded.subjects().any(|subject| subject == world.users.tag_subject(TAG)));
+}
+
+#[test]
 fn a_value_lives_no_longer_and_is_no_younger_than_its_parts() {
     let world = World::new(DomainConfig::default());
     let user = world.load_user(7, OLD);

@@ -123,8 +123,15 @@ fn what_is_old_or_gone_is_no_suspect() {
     assert!(is_stale(&world.users, 7));
     let _ = world.users.remove(&8, 0);
     assert!(matches!(world.users.lookup(&8), Lookup::Miss));
-    world.wait(100);
+    assert!(is_suspect(&world.orders, 10));
+    let _ = world.orders.expire_all(0);
     assert!(is_stale(&world.orders, 10));
+    world.domain.distrust(2, Suspects::Everything, UNTIL);
+    world.load_user(8, OLD);
+    world.domain.distrust(3, Suspects::Everything, UNTIL);
+    assert!(is_suspect(&world.users, 8));
+    world.wait(100);
+    assert!(is_stale(&world.users, 8));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Stale values: what may be served once more, what may be confirmed, what is swept.
 
-use unstale_l1::{DomainConfig, Landed, Lookup, NewEntry, Refusal, Scope, Tick};
+use unstale_l1::{DomainConfig, Landed, Lookup, NewEntry, Refusal, Scope, Table, TableConfig, Tick};
 
-use crate::world::{OLD, TAG, World, did, ensure, is_stale, lead, plain, read, shows, stored};
+use crate::hooked::{Hooked, when_hashed};
+use crate::world::{OLD, TAG, World, did, ensure, is_stale, lead, name, plain, read, shows, stored};
 
 #[test]
 fn an_expired_value_is_stale_until_its_horizon() {
@@ -132,6 +133,20 @@ fn sweep(world: &World) -> usize {
             return dropped;
         }
     }
+}
+
+#[test]
+fn a_sweep_leaves_what_came_in_the_place_of_the_dead() {
+    let world = World::new(DomainConfig::default());
+    let table: Table<Hooked, u64> = world.domain.table(name("hooked"), TableConfig::default()).unwrap();
+    let _ = table.set(&Hooked(7), plain(OLD), 0);
+    world.wait(100);
+    let setting = table.clone();
+    // It was found dead and is about to be dropped.
+    when_hashed(7, 1, move || did(setting.set(&Hooked(7), plain(2), 0)));
+    let swept = table.sweep().step(10);
+    assert_eq!((swept.seen, swept.dropped), (1, 0));
+    assert_eq!(table.get(&Hooked(7)).as_deref(), Some(&2));
 }
 
 #[test]

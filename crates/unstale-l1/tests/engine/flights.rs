@@ -179,7 +179,11 @@ fn a_failure_and_a_stale_answer_reach_all_aboard() {
     let failing = world.lead_user(7);
     let mut aboard = wait(world.user_loads.join(&7));
     failing.fail("the database is down");
-    assert!(matches!(poll(&mut aboard), Poll::Ready(Waited::Failed("the database is down"))));
+    let scope = Scope::new(&world.orders);
+    let waited = scope.run(|| poll(&mut aboard));
+    assert!(matches!(waited, Poll::Ready(Waited::Failed("the database is down"))));
+    // What does without it is not what it would be with it.
+    assert!(scope.recorded().subjects().any(|subject| subject == world.users.key_subject(&7)));
 
     let old = world.load_user(8, OLD);
     world.wait(100);
@@ -190,6 +194,35 @@ fn a_failure_and_a_stale_answer_reach_all_aboard() {
     let waited = scope.run(|| poll(&mut aboard));
     assert!(matches!(waited, Poll::Ready(Waited::Stale(Found::Value(one))) if *one == OLD));
     assert!(scope.recorded().is_tainted());
+}
+
+#[test]
+fn a_stale_answer_is_not_for_those_who_came_after_it_was_ended() {
+    let world = World::new(DomainConfig::default());
+    let old = world.load_user(7, OLD);
+    world.wait(100);
+    let lead = world.lead_user(7);
+    let mut before = wait(world.user_loads.join(&7));
+    let _ = world.users.remove_tag(TAG, 0);
+    let mut after = wait(world.user_loads.join(&7));
+    lead.answer_stale(Found::Value(old));
+    assert!(matches!(poll(&mut before), Poll::Ready(Waited::Stale(_))));
+    assert!(is_again(&poll(&mut after)));
+}
+
+#[test]
+fn one_who_waited_has_what_was_set_meanwhile_and_depends_on_it() {
+    let world = World::new(DomainConfig::default());
+    let lead = world.lead_user(7);
+    let _ = world.users.remove(&8, 0);
+    let mut aboard = wait(world.user_loads.join(&7));
+    let _ = world.users.set(&7, world.user(2), 0);
+    let _ = lead.land(world.user(OLD));
+    let scope = Scope::new(&world.orders);
+    assert_eq!(landed(&scope.run(|| poll(&mut aboard))), Some(2));
+    for subject in [world.users.key_subject(&7), world.users.tag_subject(TAG)] {
+        assert!(scope.recorded().subjects().any(|recorded| recorded == subject));
+    }
 }
 
 #[test]
@@ -206,6 +239,19 @@ fn a_bypass_joins_only_a_flight_that_began_after_its_mark() {
     stored(bypass.land(world.user(3)));
     drop(refreshing);
     assert_eq!(read(&world.users, 7), Some(3));
+}
+
+#[test]
+fn a_flight_that_began_earlier_does_not_replace_what_a_later_one_brought() {
+    let world = World::new(DomainConfig::default());
+    let earlier = world.lead_user(7);
+    let _ = world.users.remove(&8, 0);
+    let later = lead(world.user_loads.join_after(&7, world.user_loads.mark()));
+    stored(later.land(world.user(2)));
+    // No act says that it is old, but its read may have come first.
+    let landed = earlier.land(world.user(OLD));
+    assert!(matches!(landed, Landed::Newer(Found::Value(ref two)) if **two == 2), "{landed:?}");
+    assert_eq!(read(&world.users, 7), Some(2));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Keys that run a scenario's code when they are hashed, before a map is touched, or when they are encoded, before a fence is:
-//! outside of all locks of tables.
+//! Keys that run a scenario's code when they are hashed, before a map is touched, when they are encoded, before a fence is, or
+//! when they are decoded, before an act: outside of all locks of tables.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
@@ -21,6 +21,7 @@ struct Hook {
 enum At {
     Hash,
     Encode,
+    Decode,
 }
 
 thread_local! {
@@ -35,6 +36,11 @@ pub(crate) fn when_hashed(key: u64, nth: u32, run: impl FnOnce() + 'static) {
 /// Runs `run` once, when `key` is encoded for the `nth` time from now on.
 pub(crate) fn when_encoded(key: u64, nth: u32, run: impl FnOnce() + 'static) {
     set(Hook { key, at: At::Encode, after: nth, run: Box::new(run) });
+}
+
+/// Runs `run` once, when `key` is decoded for the `nth` time from now on.
+pub(crate) fn when_decoded(key: u64, nth: u32, run: impl FnOnce() + 'static) {
+    set(Hook { key, at: At::Decode, after: nth, run: Box::new(run) });
 }
 
 fn set(hook: Hook) {
@@ -67,6 +73,8 @@ impl Key for Hooked {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        u64::decode(bytes).map(Self)
+        let key = u64::decode(bytes)?;
+        reach(key, At::Decode);
+        Some(Self(key))
     }
 }

@@ -35,7 +35,7 @@ const CAUGHT: [(Mechanism, &str, usize); 34] = [
     (Mechanism::SetFences, "a set beside an evictor", 8_000),
     (Mechanism::SetFences, "a set of a part", 100),
     (Mechanism::NotModifiedKeepsFences, "a confirmation of a composite", 100),
-    (Mechanism::NotModifiedUnderLock, "a confirmation", 1_000),
+    (Mechanism::NotModifiedUnderLock, "a confirmation", 4_000),
     (Mechanism::GoneBeforeRevive, "a failing load after an expiry", 100),
     (Mechanism::Taint, "a failing load of a part", 100),
     (Mechanism::ExpireSeesUnpublished, "two expiries", 4_000),
@@ -62,14 +62,16 @@ fn every_mechanism_has_a_race_that_shows_it_or_shows_elsewhere() {
 }
 
 #[test]
-fn each_mechanism_is_caught_within_its_schedules() {
+fn each_mechanism_is_caught_within_its_schedules_which_show_nothing_with_it() {
     let next = AtomicUsize::new(0);
     let missed = Mutex::new(Vec::new());
     let catch = || {
         while let Some((mechanism, name, within)) = CAUGHT.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let took = schedules_to_catch(race(name).without(*mechanism), *within);
+            let race = race(name);
+            let took = schedules_to_catch(race.without(*mechanism), *within);
             eprintln!("{} is caught by {name} at schedule {took:?} of {within}", mechanism.name());
-            if took.is_none() {
+            // The same schedules show nothing with everything on.
+            if took.is_none_or(|took| schedules_to_catch(race, took).is_some()) {
                 missed.lock().unwrap_or_else(PoisonError::into_inner).push((mechanism.name(), name));
             }
         }
@@ -79,7 +81,7 @@ fn each_mechanism_is_caught_within_its_schedules() {
         scope.spawn(catch);
     });
     let missed = missed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    assert!(missed.is_empty(), "not caught: {missed:?}");
+    assert!(missed.is_empty(), "not caught, or also with everything on: {missed:?}");
 }
 
 fn race(name: &str) -> Race {

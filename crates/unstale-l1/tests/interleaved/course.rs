@@ -99,7 +99,10 @@ impl Course {
         match act {
             Act::Remove => drop_it(table.remove(&KEY, 0)),
             Act::Expire => drop_it(table.expire(&KEY, 0)),
-            Act::Set => drop_it(table.set(&KEY, self.entry(0, [version, 0]), 0)),
+            Act::Set => {
+                drop_it(table.set(&KEY, self.entry(0, [version, 0]), 0));
+                assert!(!self.race.keeps_what_is_set() || table.get(&KEY).is_some(), "what was set is lost");
+            }
             Act::SetSince => drop_it(table.set_since(&KEY, self.entry(0, [version, 0]), since, 0)),
             Act::RemoveTag => drop_it(table.remove_tag(TAG, 0)),
             Act::ExpireTag => drop_it(table.expire_tag(TAG, 0)),
@@ -179,6 +182,9 @@ impl Course {
 
     fn read(&self) {
         let newest = self.rows.each_ref().map(Row::newest);
+        if let Some(stale) = self.stale(self.race.depth) {
+            Answer::Stale(*stale).check(newest);
+        }
         let answer = self.get_or_load(self.race.depth);
         answer.check(newest);
     }

@@ -167,6 +167,11 @@ impl Race {
         Self { bits, ..self }
     }
 
+    /// Whether nothing may take away what the writer sets.
+    pub(crate) const fn keeps_what_is_set(&self) -> bool {
+        self.rival.is_empty() && matches!(self.beside, [] | [Beside::Sweeper])
+    }
+
     pub(crate) const fn wide(self) -> Self {
         Self { wide: true, ..self }
     }

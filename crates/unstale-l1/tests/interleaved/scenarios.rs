@@ -62,6 +62,7 @@ pub(crate) const LISTS: &[Named] = &[
 
 pub(crate) const SWEEPS: &[Named] = &[
     ("a sweep after a clear", warm(&[Clear, Set]).beside(&[Sweeper])),
+    ("a sweep beside a set", cold(&[Set]).beside(&[Sweeper])),
     ("a sweep of composites", warm(&[RemoveTag, Clear]).depth(1).beside(&[Sweeper])),
 ];
 
@@ -103,6 +104,7 @@ pub(crate) const STALE: &[Named] = &[
     ("a failing load after the expiry of a tag", warm(&[ExpireTag, RemoveTag]).loads(Failing)),
     ("a failing load after an expiry of all", warm(&[ExpireAll, Clear]).loads(Failing)),
     ("a failing load after a doubt", warm(&[Doubt, Repair]).loads(Failing)),
+    ("failing loads beside removals", cold(&[Remove, Remove]).loads(Failing)),
     ("a failing load of a part", warm(&[Expire]).depth(1).loads(Failing)),
     ("a failing load two steps away", warm(&[ExpireTag]).depth(2).loads(Failing)),
     ("a confirmation", warm(&[Touch, Remove]).loads(Conditional)),
