@@ -153,6 +153,45 @@ fn many_distrusts_are_bounded_and_none_is_forgotten() {
 }
 
 #[test]
+fn doubts_that_became_one_are_about_all_that_each_was_about() {
+    let tag = digest(&[Subject::Tag { cache: None, tag: TAG.into() }]);
+    let eight = digest(&[user(8)]);
+    let doubts = [(Suspects::Everything, vec![7, 8, 9, 10]), (Suspects::Hashes(&tag), vec![7, 9])];
+    for (doubt, expected) in doubts {
+        // Before and after another one, since either may be the one that takes the other in.
+        for before in [0, 1] {
+            let world = cached();
+            for id in 0..100 {
+                match id {
+                    _ if id == before => world.domain.distrust(id, doubt, UNTIL),
+                    0 | 1 => {
+                        let other = digest(&[user(100), Subject::Tag { cache: None, tag: "other".into() }]);
+                        world.domain.distrust(id, Suspects::Hashes(&other), UNTIL);
+                    }
+                    _ => world.domain.distrust(id, Suspects::Hashes(&digest(&[user(100 + id)])), UNTIL),
+                }
+            }
+            assert_eq!(suspects(&world), expected, "{before}");
+        }
+    }
+    let world = cached();
+    world.domain.distrust(1, Suspects::Hashes(&tag), UNTIL);
+    world.domain.distrust(2, Suspects::Hashes(&eight), UNTIL);
+    // The later one is lifted, the earlier one stands.
+    world.domain.lift(2);
+    assert_eq!(suspects(&world), [7, 9]);
+}
+
+#[test]
+fn what_was_loaded_after_a_doubt_is_no_suspect_of_it_when_another_doubt_comes() {
+    let world = cached();
+    world.domain.distrust(1, Suspects::Hashes(&digest(&[user(7)])), UNTIL);
+    stored(world.lead_user(7).land(world.user(OLD)));
+    world.domain.distrust(2, Suspects::Hashes(&digest(&[user(8)])), UNTIL);
+    assert_eq!(suspects(&world), [8, 9]);
+}
+
+#[test]
 fn nothing_is_stored_before_fills_are_allowed_nor_what_began_before() {
     // P-25: acts of others may be missed until then.
     let world = World::new(DomainConfig { fills: Fills::Refused, ..DomainConfig::default() });
