@@ -54,6 +54,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `json` | yes | `Json`: values of the second level (L2) as JSON, by serde |
+//! | `mutations` | no | for simulators: `NodeBuilder::without` switches a mechanism off, to show what it is for |
 
 mod cache;
 mod error;

@@ -74,7 +74,7 @@ impl Node {
 
     /// This node's present: take it once when a request arrives, and hand it to the request's bounded reads. About 30 ns.
     pub fn now(&self) -> Instant {
-        self.shared().now()
+        self.shared().now_of_read()
     }
 
     /// The node's state, members and limits as they were at most 250 ms ago, with proof and lease as they are now.

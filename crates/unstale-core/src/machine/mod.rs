@@ -180,15 +180,6 @@ impl Machine {
         PROTOCOL.1
     }
 
-    /// Whether what is loaded may be stored: not while this node joins, since it would miss the acts that end it (P-25).
-    pub fn may_store(&self) -> bool {
-        // store-after-join
-        match self.joining.state() {
-            State::Joining | State::Left => !self.works(Mechanism::StoreAfterJoin),
-            State::Joined | State::Alone | State::Unjoined => true,
-        }
-    }
-
     fn works(&self, mechanism: Mechanism) -> bool {
         self.config.mechanisms.on(mechanism)
     }

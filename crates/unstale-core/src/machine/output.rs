@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Act, Batch, EndCause, Instant, LinkId, Name, Range, Seq, Stamp, Stream, SuspectFilter, VoteOn};
+use crate::{
+    Act, Batch, EndCause, Instant, LinkId, Mechanism, Mechanisms, Name, Range, Seq, Stamp, Stream,
+    SuspectFilter, VoteOn,
+};
 
 /// What the machine wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +129,18 @@ pub enum State {
     Unjoined,
     /// It said goodbye.
     Left,
+}
+
+impl State {
+    /// Whether what is loaded may be stored: not while a node joins, since it would miss the acts that end it (P-25).
+    pub fn stores(self, mechanisms: Mechanisms) -> bool {
+        // store-after-join
+        match self {
+            Self::Joining => !mechanisms.on(Mechanism::StoreAfterJoin),
+            Self::Joined | Self::Alone | Self::Unjoined => true,
+            Self::Left => false,
+        }
+    }
 }
 
 /// What is suspect.

@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a world that is not as it was built is a bug of the simulator")]
 
-use self::scenarios::{counting, ending, joining, lives, proving, stopping, voting};
+use self::scenarios::{counting, ending, joining, lives, proving, reading, stopping, voting};
 use crate::violation::Violation;
 
 mod agenda;
@@ -72,4 +72,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "wall-clock-ahead", run: stopping::wall_clock_ahead },
     Scenario { name: "wall-clock-back", run: stopping::wall_clock_back },
     Scenario { name: "many-lives", run: lives::many_lives },
+    Scenario { name: "reader-runs-first", run: reading::reader_runs_first },
+    Scenario { name: "machine-suspended", run: reading::machine_suspended },
+    Scenario { name: "act-comes-with-the-proof", run: reading::act_comes_with_the_proof },
+    Scenario { name: "token-of-the-dead", run: reading::token_of_the_dead },
 ];

@@ -121,9 +121,6 @@ impl Node {
                 self.blame(violation);
             }
         }
-        if self.stores.is_none() && self.machine.may_store() {
-            self.stores = Some(now);
-        }
     }
 
     /// Appends acts as one call does, and says whether they were announced.
@@ -203,7 +200,12 @@ impl Node {
                 self.check_lift(truth)?;
             }
             Output::Announce(announce) => self.announce = announce,
-            Output::State(state) => self.state = state,
+            Output::State(state) => {
+                self.state = state;
+                if state.stores(self.config.mechanisms) {
+                    self.stores.get_or_insert(now);
+                }
+            }
             Output::Ended { stream, .. } => {
                 self.ended.push(output);
                 self.settled.insert(stream);

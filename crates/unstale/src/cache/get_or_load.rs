@@ -179,7 +179,7 @@ where
             return None;
         }
         if let Some(freshness) = demand.freshness {
-            let at = demand.at.unwrap_or_else(|| self.cache.shared().now());
+            let at = demand.at.unwrap_or_else(|| self.cache.shared().now_of_read());
             return self.cache.proven_hit(self.key, at, freshness.duration());
         }
         // P-14: the proof before the entry.

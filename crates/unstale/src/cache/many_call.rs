@@ -107,7 +107,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
     /// What the node can prove just now, and the instant to which the call refers.
     fn proof(&self) -> (Proven, unstale_core::Instant) {
         let shared = self.cache.shared();
-        let at = self.demand.at.unwrap_or_else(|| shared.now());
+        let at = self.demand.at.unwrap_or_else(|| shared.now_of_read());
         (shared.proof(), at)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use unstale_core::Instant;
+use unstale_core::{Instant, Mechanism};
 use unstale_l1::{Handle, Lookup as Found, Probe, Tick};
 
 use super::bounded::Bound;
@@ -49,7 +49,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     where
         Q: Probe<K> + ?Sized,
     {
-        self.get_within(key, self.shared().now(), within)
+        self.get_within(key, self.shared().now_of_read(), within)
     }
 
     /// What memory has for `key`, also if a plain read would not serve it. Never loads; counts nothing.
@@ -177,14 +177,24 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
 
     async fn bounded(&mut self, freshness: Freshness) -> Result<Answer<V>, Error> {
         let shared = std::sync::Arc::clone(self.cache.shared());
-        let at = self.demand.at.unwrap_or_else(|| shared.now());
+        let at = self.demand.at.unwrap_or_else(|| shared.now_of_read());
         let within = freshness.duration();
         let mut bound = Bound::new(at, within, shared.proof());
+        let mut early = None;
         if freshness.exchange() == Exchange::Ask && !bound.is_covered() && self.is_unproven_hit(at, within) {
-            // P-15: the entry is read after the exchange.
+            // P-15: the entry is read after the exchange (proof-before-entry).
+            if !shared.mechanisms.on(Mechanism::ProofBeforeEntry) {
+                early = self.cache.table().get(&self.key);
+            }
             bound = bound.exchanged(shared.exchange().await);
         }
-        let mut fetched = self.usual(bound.store()).await?;
+        let mut fetched = match early {
+            Some(handle) => {
+                let began = handle.began();
+                Fetched { answer: Answer::of_value(Value::new(handle), Served::Hit), is_new: false, began }
+            }
+            None => self.usual(bound.store()).await?,
+        };
         let outcome = bound.judge(&shared, &mut fetched);
         let Fetched { answer, .. } = fetched;
         if let Some(outcome) = outcome {
@@ -234,7 +244,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// What the node can prove just now, and the instant to which the call refers.
     fn proof(&self) -> (Proven, Instant) {
         let shared = self.cache.shared();
-        let at = self.demand.at.unwrap_or_else(|| shared.now());
+        let at = self.demand.at.unwrap_or_else(|| shared.now_of_read());
         (shared.proof(), at)
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use unstale_core::{Name, Slot};
+use unstale_core::{Mechanisms, Name, Slot};
 use unstale_port::{Backplane, Peer, Peers, Properties, Reach, Store};
 
-use super::clock::{BootClock, Clock};
+use super::clock::Clock;
 use super::nowhere::Nowhere;
 use super::scopes::Scopes;
 use super::{Node, start};
@@ -51,6 +51,7 @@ pub struct NodeBuilder {
     drain_deadline: Duration,
     seed: Option<u64>,
     clock: Option<Arc<dyn Clock>>,
+    mechanisms: Mechanisms,
 }
 
 impl NodeBuilder {
@@ -68,6 +69,7 @@ impl NodeBuilder {
             drain_deadline: Self::DRAIN_DEADLINE,
             seed: None,
             clock: None,
+            mechanisms: Mechanisms::default(),
         }
     }
 
@@ -131,6 +133,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Switches a mechanism of the protocol off, to show what it is for.
+    #[cfg(feature = "mutations")]
+    pub const fn without(mut self, mechanism: unstale_core::Mechanism) -> Self {
+        self.mechanisms = Mechanisms::without(Some(mechanism));
+        self
+    }
+
     /// Checks the configuration and starts the node's driver on the current tokio runtime. A node that is alone is ready
     /// when this returns; others are not waited for: see [`Node::joined`].
     ///
@@ -181,7 +190,8 @@ impl NodeBuilder {
             scopes,
             drain_deadline: self.drain_deadline,
             seed,
-            clock: self.clock.unwrap_or_else(|| Arc::new(BootClock)),
+            clock: super::clock::chosen(self.clock, self.mechanisms),
+            mechanisms: self.mechanisms,
         })
     }
 }
@@ -210,6 +220,7 @@ pub(super) struct Plan {
     pub(super) drain_deadline: Duration,
     pub(super) seed: Seed,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) mechanisms: Mechanisms,
 }
 
 /// Where identity and random choices come from.

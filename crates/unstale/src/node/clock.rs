@@ -1,8 +1,9 @@
 //! The clocks that a node reads (P-38, P-39).
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use unstale_core::Instant;
+use unstale_core::{Instant, Mechanisms};
 
 /// Where a node gets its time from. The default is [`BootClock`]; tests with paused time use [`TokioClock`].
 pub trait Clock: Send + Sync + 'static {
@@ -10,6 +11,12 @@ pub trait Clock: Send + Sync + 'static {
     /// tick itself: after a stop of the process, however long, the next reading is right. It counts from one epoch and never
     /// goes back.
     fn now(&self) -> Instant;
+
+    /// The same clock standing still while the machine is suspended: what a node reads without the mechanism `boottime`.
+    #[cfg(feature = "mutations")]
+    fn now_without_suspend(&self) -> Instant {
+        self.now()
+    }
 
     /// Milliseconds since the Unix epoch, for stamps only; may jump.
     fn wall_ms(&self) -> u64;
@@ -62,6 +69,33 @@ mod system {
         static START: OnceLock<Instant> = OnceLock::new();
         // One second of head room, so that no reading is the instant zero.
         START.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1_000_000_000
+    }
+}
+
+/// The clock that a node reads (P-38).
+#[cfg(not(feature = "mutations"))]
+pub(super) fn chosen(clock: Option<Arc<dyn Clock>>, _: Mechanisms) -> Arc<dyn Clock> {
+    clock.unwrap_or_else(|| Arc::new(BootClock))
+}
+
+/// The clock that a node reads (P-38): boottime.
+#[cfg(feature = "mutations")]
+pub(super) fn chosen(clock: Option<Arc<dyn Clock>>, mechanisms: Mechanisms) -> Arc<dyn Clock> {
+    let clock = clock.unwrap_or_else(|| Arc::new(BootClock));
+    if mechanisms.on(unstale_core::Mechanism::Boottime) { clock } else { Arc::new(WithoutSuspend(clock)) }
+}
+
+#[cfg(feature = "mutations")]
+struct WithoutSuspend(Arc<dyn Clock>);
+
+#[cfg(feature = "mutations")]
+impl Clock for WithoutSuspend {
+    fn now(&self) -> Instant {
+        self.0.now_without_suspend()
+    }
+
+    fn wall_ms(&self) -> u64 {
+        self.0.wall_ms()
     }
 }
 

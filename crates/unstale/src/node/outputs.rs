@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use unstale_core::{
-    Act, Announce, DistrustCause, Input, Instant, Output, Proof, Range, Seq, State, Stream, Subject,
-    Suspects, Via,
+    Act, Announce, DistrustCause, Input, Instant, Mechanism, Output, Proof, Range, Seq, State, Stream,
+    Subject, Suspects, Via,
 };
 use unstale_l1::{Fills, Tick};
 
@@ -63,7 +63,12 @@ impl Driver {
                 self.shared.words.publish_lease(lease);
             }
             Output::State(state) => self.enter(state),
-            Output::Ended { stream, cause, have: _ } => self.shared.sessions.ended(stream, cause),
+            Output::Ended { stream, cause, have: _ } => {
+                // token-of-ended-stream (P-36)
+                if self.shared.mechanisms.on(Mechanism::TokenOfEndedStream) {
+                    self.shared.sessions.ended(stream, cause);
+                }
+            }
             Output::NextStream { stream } => self.restart(now, stream),
             Output::Exchanged { id, proof } => {
                 self.shared.words.publish_proof(word_of(proof));
@@ -120,7 +125,7 @@ impl Driver {
 
     fn enter(&mut self, state: State) {
         tracing::info!(?state, "node state");
-        let stores = matches!(state, State::Joined | State::Alone | State::Unjoined);
+        let stores = state.stores(self.shared.mechanisms);
         if stores && self.fills == Fills::Refused {
             // Once: it makes everything that is resident stale.
             self.fills = Fills::Stored;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use unstale_core::{Appended, Instant, Seq, Stamp, State, Status, Stream};
+use unstale_core::{Appended, Instant, Mechanism, Mechanisms, Seq, Stamp, State, Status, Stream};
 use unstale_l1::{Domain, Tick};
 use unstale_port::Store;
 
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(super) confirmed: watch::Sender<(Stream, Seq)>,
     pub(super) status: watch::Sender<Arc<Status>>,
     pub(super) clock: Arc<dyn Clock>,
+    /// All of them, unless a test switched one off.
+    pub(crate) mechanisms: Mechanisms,
     /// The instant of [`Tick::FIRST`].
     pub(super) epoch: Instant,
     pub(super) store: Option<Arc<dyn Store>>,
@@ -62,6 +64,17 @@ impl Shared {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// The present, for a bounded read: of a clock that this process does not tick itself (P-39).
+    #[inline]
+    pub(crate) fn now_of_read(&self) -> Instant {
+        // clock-not-self-ticked
+        if self.mechanisms.on(Mechanism::ClockNotSelfTicked) {
+            self.now()
+        } else {
+            self.instant_of(self.domain.clock().now())
+        }
     }
 
     /// The instant at which `tick` began; never later than the moment at which that tick was read from the coarse clock, and

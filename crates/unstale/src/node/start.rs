@@ -44,7 +44,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
     let domain_config =
         DomainConfig { seed: plan.seed.of_tests(), fills: Fills::Refused, ..DomainConfig::default() };
     let shared = Arc::new(Shared {
-        domain: Domain::new(domain_config, ActLog::new(stream)),
+        domain: Domain::new(domain_config, ActLog::new(stream).with_mechanisms(plan.mechanisms)),
         metrics: NodeMetrics::default(),
         events: EventSink::new(),
         origins: Origins::default(),
@@ -55,6 +55,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         confirmed: watch::Sender::new((stream, Seq::ZERO)),
         status: watch::Sender::new(Arc::new(status)),
         clock: plan.clock,
+        mechanisms: plan.mechanisms,
         epoch: now,
         store: plan.store,
         writes: plan.writes,
@@ -74,6 +75,7 @@ fn config(plan: &Plan) -> Config {
     let properties = plan.backplane.properties();
     let mut config = Config::new(plan.cluster.clone(), plan.name.clone(), plan.membership.clone());
     config.scopes = plan.scopes.told();
+    config.mechanisms = plan.mechanisms;
     config.address = properties.advertised.clone().map(|address| Bytes::from(address.into_bytes()));
     config.host_proof = host_proof(properties.listening.as_deref());
     config.limits.message_bytes = Size::FRAME_MAX.bytes.min(properties.frame_bytes_max);

@@ -5,5 +5,6 @@ pub(super) mod ending;
 pub(super) mod joining;
 pub(super) mod lives;
 pub(super) mod proving;
+pub(super) mod reading;
 pub(super) mod stopping;
 pub(super) mod voting;
