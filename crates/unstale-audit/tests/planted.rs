@@ -216,6 +216,24 @@ fn a_read_that_said_that_it_may_be_stale_is_excused_and_one_without_a_version_is
 }
 
 #[test]
+fn keys_without_number_are_introduced_again_when_their_writer_had_to_forget_them() {
+    // More than a writer knows at a time.
+    const KEYS: u32 = 150_000;
+    let mut scribe = scribe();
+    write(&mut scribe, 1, 2, SECOND);
+    for key in 0..KEYS {
+        let key = key.to_le_bytes();
+        scribe.read(&Read::new(0, key.as_slice(), 1, Served::Load)).expect("memory");
+    }
+    read(&mut scribe, Read { within: Some(250), ..plain(1, 2 * SECOND) });
+    let report = checked(vec![scribe], Terms::default());
+    assert_eq!(report.keys, KEYS as usize + 1);
+    // Each key has a record of its own, the last read's a second one, and one record says that all were forgotten.
+    let records = 3 + 2 + 2 * u64::from(KEYS) + 1 + 2;
+    assert_eq!(only(&report), Some((Promise::Proven, records, 5)));
+}
+
+#[test]
 fn the_story_of_a_violation_names_the_records_around_it_by_time() {
     let mut scribe = scribe();
     write(&mut scribe, 1, 1, SECOND / 2);

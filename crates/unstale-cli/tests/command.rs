@@ -27,6 +27,9 @@ fn bad_usage_is_64_and_says_what_is_wrong() {
         (&["demo", "--faults=flood"][..], "`flood`"),
         (&["demo", "--seconds", "5"], "--faults=none"),
         (&["demo", "--nodes", "1"], "1 is not in 2..=16"),
+        (&["demo", "--record", "/nowhere/at/all"], "no history can be recorded there"),
+        (&["demo", "--record", env!("CARGO_MANIFEST_PATH")], "not a history"),
+        (&["audit"], "check"),
         (&["nothing"], "nothing"),
         (&[], "Usage"),
     ] {

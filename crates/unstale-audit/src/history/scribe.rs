@@ -11,8 +11,12 @@ use super::{
     Token, Write,
 };
 
-/// Once so many bytes of names have numbers, all are forgotten and numbers begin anew.
-const NAMES_BYTES_MAX: usize = 64 << 20;
+/// Once so many names, or bytes of names, have numbers, all are forgotten and numbers begin anew. Readers know more at a time
+/// ([`NUMBERS_MAX`]); but to forget takes a while, and whoever notes something waits for it.
+const NAMES_MAX: usize = 1 << 17;
+const NAMES_BYTES_MAX: usize = 16 << 20;
+const _: () =
+    assert!(NAMES_MAX <= NUMBERS_MAX as usize, "a reader has to know as many names as a writer uses");
 
 /// Writes a history. An error of its sink leaves half a record behind, and the history should end there.
 #[derive(Debug)]
@@ -194,7 +198,7 @@ struct Names {
 
 impl Names {
     fn has_room(&self, bytes: usize) -> bool {
-        self.numbers.len() < NUMBERS_MAX as usize && self.bytes + bytes <= NAMES_BYTES_MAX
+        self.numbers.len() < NAMES_MAX && self.bytes + bytes <= NAMES_BYTES_MAX
     }
 
     fn introduce(&mut self, name: &[u8]) -> u32 {
