@@ -1,6 +1,7 @@
 //! The native format: round trips, hostile bytes, the document, and bytes that never change.
 
 mod document;
+mod fuzz;
 mod golden;
 mod hostile;
 mod round_trip;
