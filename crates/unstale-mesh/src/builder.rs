@@ -279,4 +279,6 @@ fn unavailable(what: &str, cause: std::io::Error) -> Error {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

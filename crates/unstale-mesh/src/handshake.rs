@@ -227,4 +227,6 @@ fn session(noise: HandshakeState) -> Result<Session, Refusal> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -45,6 +45,8 @@
 mod address;
 mod builder;
 mod census;
+#[cfg(test)]
+mod fuzz;
 mod handshake;
 mod link;
 mod mesh;

@@ -169,4 +169,6 @@ impl Session {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

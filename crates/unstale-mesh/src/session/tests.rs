@@ -5,13 +5,13 @@ use crate::handshake::{Identity, Terms};
 use crate::record::Records;
 use crate::secret::Secret;
 
-struct Pair {
-    dialler: Session,
-    listener: Session,
-    plain: Vec<u8>,
+pub(super) struct Pair {
+    pub(super) dialler: Session,
+    pub(super) listener: Session,
+    pub(super) plain: Vec<u8>,
 }
 
-fn pair() -> Pair {
+pub(super) fn pair() -> Pair {
     let terms = |identity| Terms::new(Identity(identity), "shop", Secret::new("secret").expect("not empty"));
     let (dialler, listener) = (terms([1; 16]), terms([2; 16]));
     let (mut greeting, mut answer) = (Vec::new(), Vec::new());
@@ -35,12 +35,12 @@ impl Pair {
         sealed
     }
 
-    fn open(&mut self, record: &[u8]) -> Result<Opened, Refused> {
+    pub(super) fn open(&mut self, record: &[u8]) -> Result<Opened, Refused> {
         self.listener.open(record, &mut self.plain)
     }
 
     /// Seals a record of any kind, as a peer of another version or without manners would.
-    fn seal_kind(&mut self, kind: u8, body: &[u8]) -> Vec<u8> {
+    pub(super) fn seal_kind(&mut self, kind: u8, body: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         self.dialler.seal(kind, body, &mut self.plain, &mut out);
         out.split_off(2)
