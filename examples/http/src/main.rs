@@ -4,6 +4,8 @@ mod answer;
 mod database;
 mod demand;
 mod flags;
+#[cfg(test)]
+mod fuzz;
 mod key;
 mod recording;
 mod routes;

@@ -97,4 +97,25 @@ mod tests {
         }
         assert!("kill,flood".parse::<Kinds>().is_err_and(|error| error.contains("`flood`")));
     }
+
+    #[test]
+    fn fuzz_any_list_reads_back_or_is_refused() {
+        let budget = std::time::Duration::from_secs(1);
+        bolero::check!().with_test_time(budget).with_type::<(Vec<u8>, Vec<u8>)>().for_each(
+            |(picks, bytes)| {
+                let words = ["kill", "pause", "cut", "none", ",", " ", "", "Kill", "é"];
+                let list: String = picks.iter().map(|pick| words[usize::from(*pick) % words.len()]).collect();
+                for text in [list, String::from_utf8_lossy(bytes).into_owned()] {
+                    if let Ok(kinds) = text.parse::<Kinds>() {
+                        assert_eq!(kinds.to_string().parse(), Ok(kinds), "{text:?}");
+                        let named = Kind::ALL
+                            .into_iter()
+                            .filter(|kind| text.split(',').any(|word| word == kind.word()));
+                        assert!(named.into_iter().all(|kind| kinds.has(kind)), "{text:?} is not {kinds}");
+                        assert_eq!(kinds.is_none(), text == "none", "{text:?}");
+                    }
+                }
+            },
+        );
+    }
 }

@@ -147,7 +147,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     fn entry(&self, stored: Stored<V>, options: &EntryOptions, policy: &Policy) -> NewEntry<Stored<V>> {
-        let life = policy.memory_life(Kind::Value) + self.jitter(policy.jitter);
+        let life = policy.memory_life(Kind::Value).saturating_add(self.jitter(policy.jitter));
         let entry = NewEntry::value(stored)
             .time_to_live(ticks(life))
             .fail_safe(ticks(keep(life, policy)))

@@ -9,6 +9,7 @@ use unstale_l1::{Found, Handle, Joined, Lookup, Mark, Scope, Tick, Waited};
 use super::call::{Answer, Call};
 use super::landing::Ending;
 use super::options::Skip;
+use super::policy::later;
 use super::product::Job;
 use super::running::{Ended, Joint, Led, Outcome, Running};
 use super::terms::{StoreUse, Terms, ticks};
@@ -214,7 +215,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     ) -> Result<Arrived<V>, Error> {
         let stale = old.filter(|_| self.policy.fail_safe.is_on());
         if let Some((soft, old)) = self.policy.soft_timeout.zip(stale) {
-            if let Ok(arrived) = timeout_at(began + soft, flight.arrival()).await {
+            if let Ok(arrived) = timeout_at(later(began, soft), flight.arrival()).await {
                 return Ok(arrived);
             }
             if let Some(answer) = self.stand_in(&old.value, StaleReason::SoftTimeout) {
@@ -223,7 +224,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             }
         }
         let Some(hard) = self.policy.hard_timeout else { return Ok(flight.arrival().await) };
-        if let Ok(arrived) = timeout_at(began + hard, flight.arrival()).await {
+        if let Ok(arrived) = timeout_at(later(began, hard), flight.arrival()).await {
             return Ok(arrived);
         }
         flight.leave();

@@ -11,7 +11,7 @@ use super::call::{Answer, Call, Demand, Loaders, ReadProof};
 use super::fetch::{Fetched, Looked, Old, Way};
 use super::many_product::{ManyJob, NextLoader};
 use super::options::EntryOptions;
-use super::policy::Policy;
+use super::policy::{Policy, later};
 use super::running::{Ended, Joint, Led, Outcome, Running};
 use super::terms::{StoreUse, Terms};
 use super::value::{Served, Stored};
@@ -245,7 +245,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         let policy = aboard.policy();
         let (soft, hard) = (policy.soft_timeout, policy.hard_timeout);
         if let Some(soft) = soft
-            && timeout_at(self.began + soft, aboard.arrival()).await.is_err()
+            && timeout_at(later(self.began, soft), aboard.arrival()).await.is_err()
             && aboard.waiting().all(Open::can_stand_in)
         {
             for open in aboard.leave() {
@@ -254,7 +254,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
             }
         }
         match hard {
-            Some(hard) if timeout_at(self.began + hard, aboard.arrival()).await.is_err() => {
+            Some(hard) if timeout_at(later(self.began, hard), aboard.arrival()).await.is_err() => {
                 for open in aboard.leave() {
                     let answer = open.call.stand_in_for(open.call.timed_out(), open.old.as_ref())?;
                     self.close(open, Some(Fetched::of_unknown_age(answer)));

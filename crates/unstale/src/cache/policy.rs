@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::options::{EntryOptions, FailSafe, Overdue, Recovery, Skips};
 
 /// The longest time to live in memory; longer ones are cut to it (ticks of 16 ms in 32 bits).
@@ -122,6 +124,12 @@ impl Policy {
         }
         faults
     }
+}
+
+/// An instant some time after another; one that never comes where that is beyond the clock.
+pub(crate) fn later(began: Instant, span: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(86_400 * 365 * 30);
+    began.checked_add(span.min(NEVER)).unwrap_or(began)
 }
 
 /// What is cached under a key.

@@ -134,7 +134,9 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         if most.is_zero() {
             return Duration::ZERO;
         }
-        most.mul_f64(self.shared().random() as f64 / u64::MAX as f64)
+        let share = self.shared().random() as f64 / u64::MAX as f64;
+        // The longest duration is no float: its whole would be beyond it.
+        Duration::try_from_secs_f64(most.as_secs_f64() * share).unwrap_or(most).min(most)
     }
 }
 

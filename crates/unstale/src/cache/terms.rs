@@ -156,7 +156,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
                 (NewEntry::value(again).like(handle), Kind::Value)
             }
         };
-        let life = policy.memory_life(kind) + self.cache.jitter(policy.jitter);
+        let life = policy.memory_life(kind).saturating_add(self.cache.jitter(policy.jitter));
         let mut entry = entry
             .time_to_live(ticks(life))
             .fail_safe(ticks(keep(life, &policy)))
@@ -185,7 +185,8 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
 
     /// What becomes of a fresh record of the store.
     pub(crate) fn goods_of_stock(&self, stocked: Stocked<V>) -> Goods<V> {
-        let life = self.policy.memory_life(stocked.kind()) + self.cache.jitter(self.policy.jitter);
+        let jitter = self.cache.jitter(self.policy.jitter);
+        let life = self.policy.memory_life(stocked.kind()).saturating_add(jitter);
         let life = ticks(life.min(stocked.fresh_for));
         let tags = stocked.tags.clone();
         let entry = self.stale_entry(stocked).time_to_live(life);

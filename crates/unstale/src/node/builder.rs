@@ -325,6 +325,9 @@ fn slots(
             wrong.push(format!("the peer {:?} is listed twice", peer.address));
         }
         let name = peer.name.as_deref().and_then(|name| checked("peer", name, wrong));
+        if name.is_some() && slots.iter().any(|slot| slot.name == name) {
+            wrong.push(format!("the name {:?} of a peer is given twice", peer.name.unwrap_or_default()));
+        }
         slots.push(Slot { name, address });
     }
     unstale_core::Membership::Fixed(slots)

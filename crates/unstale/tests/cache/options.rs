@@ -1,6 +1,7 @@
 //! Names, choices, and what makes no sense.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Key, Raw, Skip};
 
@@ -24,6 +25,31 @@ async fn two_caches_of_one_name_with_different_types_are_an_error_that_says_so()
     // A name is free again when its last handle is gone.
     drop(users);
     node.cache::<u64, u32>("users").build().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_durations_mean_never_and_do_not_overflow() {
+    let node = alone().await;
+    let forever = FailSafe::for_at_most(Duration::MAX).throttle(Duration::MAX);
+    let rows: Cache<u64, u64> = node
+        .cache("rows")
+        .time_to_live(Duration::MAX)
+        .jitter(Duration::MAX)
+        .fail_safe(forever)
+        .soft_timeout(HOUR)
+        .hard_timeout(Duration::MAX)
+        .build()
+        .unwrap();
+    let database = Database::default();
+    for key in 0..8 {
+        let receipt = rows.set_with(key, 7, &EntryOptions::new().jitter(Duration::MAX)).await.unwrap();
+        assert!(receipt.announced());
+    }
+    assert_eq!(*rows.get_or_load(&9, database.gives(7)).await.unwrap(), 7);
+    let load = async |keys: Vec<u64>, _| Ok::<_, Infallible>(keys.into_iter().map(|key| (key, 7)).collect());
+    assert_eq!(rows.get_or_load_many(&[10, 11], load).await.unwrap().len(), 2);
+    pass(HOUR).await;
+    assert!(rows.get(&0).is_some() && rows.get(&9).is_some());
 }
 
 #[tokio::test(start_paused = true)]

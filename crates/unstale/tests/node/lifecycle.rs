@@ -78,17 +78,24 @@ fn a_node_whose_runtime_died_is_closed_and_not_open() {
 async fn a_configuration_that_makes_no_sense_is_refused_with_all_its_faults() {
     let small = HubOptions { frame_bytes_max: 1_024, ..HubOptions::default() };
     let peer = |address: &str| Peer { name: None, address: address.to_owned() };
+    let named = |address: &str| Peer { name: Some("n".to_owned()), address: address.to_owned() };
     let error = Node::builder("")
         .name("x".repeat(256))
         .backplane(Hub::with(small).join("a"))
-        .membership(Membership::Fixed(vec![peer("a"), peer("b"), peer("b")]))
+        .membership(Membership::Fixed(vec![peer("a"), peer("b"), peer("b"), named("c"), named("d")]))
         .start()
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     let text = error.to_string();
-    let faults =
-        ["cluster", "256 bytes", "\"a\" is the node itself", "\"b\" is listed twice", "frames of 1024 bytes"];
+    let faults = [
+        "cluster",
+        "256 bytes",
+        "\"a\" is the node itself",
+        "\"b\" is listed twice",
+        "the name \"n\" of a peer is given twice",
+        "frames of 1024 bytes",
+    ];
     for part in faults {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
