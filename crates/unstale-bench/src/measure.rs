@@ -15,6 +15,15 @@ pub(crate) struct Plan {
     pub(crate) rounds: u32,
     /// A tenth of the operations.
     pub(crate) quick: bool,
+    /// Whether distributions are taken, too.
+    pub(crate) pictures: Pictures,
+}
+
+/// Whether pictures are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    Drawn,
+    Omitted,
 }
 
 impl Plan {
@@ -99,6 +108,23 @@ fn one_round<K>(subject: &dyn Subject, workload: &Workload<K>) -> Result<f64, Pr
         return Err(Problem::Wrong { subject: subject.name(), right, asked });
     }
     Ok(results.iter().map(|(_, ns)| ns).sum::<f64>() / results.len() as f64)
+}
+
+/// Nanoseconds of single reads; the clock that takes them is in each.
+pub(crate) fn single_reads(subject: &dyn Subject, order: &[u32]) -> Result<Vec<f64>, Problem> {
+    let mut read = subject.read();
+    let mut times = Vec::with_capacity(order.len());
+    let mut right = 0;
+    for index in order.chunks(1) {
+        let began = Instant::now();
+        let hit = read(index);
+        times.push(began.elapsed().as_nanos() as f64);
+        right += hit;
+    }
+    if right != order.len() {
+        return Err(Problem::Wrong { subject: subject.name(), right, asked: order.len() });
+    }
+    Ok(times)
 }
 
 /// Allocations per read, of one pass over `order` on this thread.

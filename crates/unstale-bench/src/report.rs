@@ -1,9 +1,13 @@
 //! Figures and how they are printed: one object per line, or a table per bench.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::json;
+
+use crate::chart::Chart;
 
 /// How figures are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +39,13 @@ pub(crate) struct Report {
     output: Output,
     figures: Vec<Figure>,
     absent: Vec<(&'static str, String, String)>,
+    charts: Vec<(String, Chart)>,
 }
 
 impl Report {
     /// An empty report.
     pub(crate) const fn new(output: Output) -> Self {
-        Self { output, figures: Vec::new(), absent: Vec::new() }
+        Self { output, figures: Vec::new(), absent: Vec::new(), charts: Vec::new() }
     }
 
     /// Takes the figure of `values`, one of each round.
@@ -89,6 +94,22 @@ impl Report {
     /// Why a subject could not run, if it was named as absent.
     pub(crate) fn why_absent(&self, subject: &str) -> Option<&str> {
         self.absent.iter().find(|(_, name, _)| name == subject).map(|(_, _, why)| why.as_str())
+    }
+
+    /// Takes a picture, to be written to the file of this name.
+    pub(crate) fn picture(&mut self, file: impl Into<String>, chart: Chart) {
+        self.charts.push((file.into(), chart));
+    }
+
+    /// Writes the pictures into a folder.
+    pub(crate) fn write_pictures(&self, folder: &Path) -> io::Result<()> {
+        if !self.charts.is_empty() {
+            fs::create_dir_all(folder)?;
+        }
+        for (file, chart) in &self.charts {
+            fs::write(folder.join(file), chart.to_svg())?;
+        }
+        Ok(())
     }
 
     /// Prints the table, if tables are wanted.

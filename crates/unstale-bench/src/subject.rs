@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use unstale::{Cache, Node};
+use unstale::{Cache, Node, NodeBuilder};
+use unstale_port::memory::Hub;
 
 use crate::reader::{Fill, Maker, Subject, Work, each, room};
 use crate::workload::{self, BenchKey, VALUE_BYTES};
@@ -25,10 +26,20 @@ pub(crate) struct Solo<K: BenchKey> {
 impl<K: BenchKey> Solo<K> {
     /// The node with an empty cache that has room for `entries`.
     pub(crate) fn new(entries: usize) -> Self {
+        Self::of(Node::builder("bench"), entries)
+    }
+
+    /// The same on a backplane with nobody else on it yet: its acts are kept for whoever may come.
+    pub(crate) fn on_a_backplane(entries: usize) -> Self {
+        Self::of(Node::builder("bench").backplane(Hub::new().join("bench")), entries)
+    }
+
+    fn of(node: NodeBuilder, entries: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = Arc::new(runtime.expect("a runtime of one worker starts"));
         let (node, cache) = runtime.block_on(async {
-            let node = Node::builder("bench").start().await.expect("a node alone starts");
+            let node = node.start().await.expect("a node alone starts");
+            node.joined().await.expect("nobody has to be waited for");
             let cache = node
                 .cache("bench")
                 .time_to_live(Duration::from_secs(3_600))

@@ -1,5 +1,6 @@
 //! `acts`: what one write costs its caller: the fence, the entry, the number for other nodes and the receipt; the engine's own
-//! removes, inserts and loads beside them.
+//! removes, inserts and loads beside them. `unstale` is a node without a backplane, whose acts get their numbers only;
+//! `unstale-told` keeps them for others.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,8 +23,11 @@ pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
     let mut figures: Vec<(&str, &'static str, Vec<f64>)> = Vec::new();
     for round in 0..=plan.rounds {
         let engine = reader::bare(entries);
-        let solo = Solo::<String>::new(entries);
-        for (case, subject, ns) in one_round(&ring, &solo, &engine)? {
+        let nodes = [
+            ("unstale", Solo::<String>::new(entries)),
+            ("unstale-told", Solo::<String>::on_a_backplane(entries)),
+        ];
+        for (case, subject, ns) in one_round(&ring, &nodes, &engine)? {
             let known = figures.iter().position(|(of, by, _)| (*of, *by) == (case, subject));
             let known = known.unwrap_or_else(|| {
                 figures.push((case, subject, Vec::new()));
@@ -61,8 +65,12 @@ impl Ring {
 
 type Figures = Vec<(&'static str, &'static str, f64)>;
 
-fn one_round(ring: &Ring, solo: &Solo<String>, engine: &Engine) -> Result<Figures, Problem> {
-    let (ours, theirs) = ("unstale", "quick_cache");
+fn one_round(
+    ring: &Ring,
+    nodes: &[(&'static str, Solo<String>)],
+    engine: &Engine,
+) -> Result<Figures, Problem> {
+    let theirs = "quick_cache";
     let mut figures = Figures::new();
     let mut take = |case, subject, asked: usize, run: &mut dyn FnMut() -> usize| {
         let began = Instant::now();
@@ -71,61 +79,77 @@ fn one_round(ring: &Ring, solo: &Solo<String>, engine: &Engine) -> Result<Figure
         figures.push((case, subject, ns));
         if right == asked { Ok(()) } else { Err(Problem::Wrong { subject, right, asked }) }
     };
-    let Solo { runtime, cache, .. } = solo;
     let all = ring.present.len();
     take("cold", theirs, all, &mut || {
         let load = |index| Ok::<_, Infallible>(workload::shared_value(index));
         let loads = |(index, key)| engine.get_or_insert_with(key, || load(index)).map_or(0, |_| 1);
         ring.present.iter().enumerate().map(loads).sum()
     })?;
-    take("cold", ours, all, &mut || {
-        runtime.block_on(async {
-            let mut right = 0;
-            for (index, key) in ring.present.iter().enumerate() {
-                let load = move |_| async move { Ok::<_, Infallible>(workload::value(index)) };
-                let value = cache.get_or_load(key, load).await;
-                right += usize::from(value.is_ok_and(|value| workload::is_value(&*value, index as u32)));
-            }
-            right
-        })
-    })?;
+    for (ours, solo) in nodes {
+        take("cold", ours, all, &mut || loaded(solo, &ring.present))?;
+    }
     take("set", theirs, all, &mut || {
         for (index, key) in &ring.shuffled {
             engine.insert(key.clone(), workload::shared_value(*index as usize));
         }
         engine.len()
     })?;
-    take("set", ours, all, &mut || {
-        runtime.block_on(async {
-            let mut right = 0;
-            for (index, key) in &ring.shuffled {
-                let set = cache.set(key.clone(), workload::value(*index as usize)).await;
-                right += usize::from(set.is_ok_and(|receipt| receipt.present()));
-            }
-            right
-        })
-    })?;
+    for (ours, solo) in nodes {
+        take("set", ours, all, &mut || set(solo, &ring.shuffled))?;
+    }
     take("remove-absent", theirs, all, &mut || {
         ring.absent.iter().filter(|key| engine.remove(key.as_str()).is_none()).count()
     })?;
-    take("remove-absent", ours, all, &mut || removed(solo, ring.absent.iter(), false))?;
-    take("tag", ours, all, &mut || {
-        runtime.block_on(async {
-            let mut right = 0;
-            for tag in &ring.tags {
-                right += usize::from(cache.remove_tag(tag.clone()).await.is_ok());
-            }
-            right
-        })
-    })?;
+    for (ours, solo) in nodes {
+        take("remove-absent", ours, all, &mut || removed(solo, ring.absent.iter(), false))?;
+    }
+    for (ours, solo) in nodes {
+        take("tag", ours, all, &mut || tagged(solo, &ring.tags))?;
+    }
     take("remove-present", theirs, all, &mut || {
         ring.shuffled.iter().filter(|(_, key)| engine.remove(key.as_str()).is_some()).count()
     })?;
-    take("remove-present", ours, all, &mut || removed(solo, ring.shuffled.iter().map(|(_, key)| key), true))?;
-    if let Some(key) = ring.present.iter().find(|key| cache.get(key.as_str()).is_some()) {
-        return Err(Problem::Broken(format!("{key} was removed and is still served")));
+    for (ours, solo) in nodes {
+        let keys = || ring.shuffled.iter().map(|(_, key)| key);
+        take("remove-present", ours, all, &mut || removed(solo, keys(), true))?;
+        if let Some(key) = ring.present.iter().find(|key| solo.cache.get(key.as_str()).is_some()) {
+            return Err(Problem::Broken(format!("{key} was removed and is still served")));
+        }
     }
     Ok(figures)
+}
+
+fn loaded(solo: &Solo<String>, keys: &[String]) -> usize {
+    solo.runtime.block_on(async {
+        let mut right = 0;
+        for (index, key) in keys.iter().enumerate() {
+            let load = move |_| async move { Ok::<_, Infallible>(workload::value(index)) };
+            let value = solo.cache.get_or_load(key, load).await;
+            right += usize::from(value.is_ok_and(|value| workload::is_value(&*value, index as u32)));
+        }
+        right
+    })
+}
+
+fn set(solo: &Solo<String>, keys: &[(u32, String)]) -> usize {
+    solo.runtime.block_on(async {
+        let mut right = 0;
+        for (index, key) in keys {
+            let set = solo.cache.set(key.clone(), workload::value(*index as usize)).await;
+            right += usize::from(set.is_ok_and(|receipt| receipt.present()));
+        }
+        right
+    })
+}
+
+fn tagged(solo: &Solo<String>, tags: &[String]) -> usize {
+    solo.runtime.block_on(async {
+        let mut right = 0;
+        for tag in tags {
+            right += usize::from(solo.cache.remove_tag(tag.clone()).await.is_ok());
+        }
+        right
+    })
 }
 
 /// How many removes found what they ought to.

@@ -11,8 +11,9 @@ use tokio::runtime::{Handle, Runtime};
 use unstale::{Cache, Node};
 use unstale_mesh::Mesh;
 
-use crate::measure::{Plan, Problem};
-use crate::report::Report;
+use crate::chart::Chart;
+use crate::measure::{Pictures, Plan, Problem};
+use crate::report::{Report, quantile};
 
 const SAMPLES: usize = 2_000;
 /// The bytes on the wire of a sealed frame with one act of this bench.
@@ -32,10 +33,20 @@ pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
             theirs.take(bare);
         }
     }
+    let title = "From an act on one node to its effect on another: mesh, two nodes in one process";
+    let mut chart = Chart::new(
+        title,
+        "raw: the same 67 bytes over bare TCP, one way, watched in the same way.",
+        "\u{b5}s",
+    );
     for (subject, quantiles) in [("unstale", ours), ("raw", theirs)] {
         report.add("propagate", "mesh", subject, "p50_us", &quantiles.p50);
         report.add("propagate", "mesh", subject, "p99_us", &quantiles.p99);
         report.add("propagate", "mesh", subject, "p999_us", &quantiles.p999);
+        chart.add(subject, quantiles.all);
+    }
+    if plan.pictures == Pictures::Drawn {
+        report.picture("propagate-mesh.svg", chart);
     }
     for rival in ["amalgam-cache", "hydracache", "fusioncache"] {
         report.absent("propagate", rival, "it has no transport between processes without a broker");
@@ -48,15 +59,18 @@ struct Quantiles {
     p50: Vec<f64>,
     p99: Vec<f64>,
     p999: Vec<f64>,
+    /// The samples of all rounds.
+    all: Vec<f64>,
 }
 
 impl Quantiles {
     fn take(&mut self, mut samples: Vec<f64>) {
         samples.sort_by(f64::total_cmp);
-        let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize];
+        let at = |share| quantile(&samples, share);
         self.p50.push(at(0.5));
         self.p99.push(at(0.99));
         self.p999.push(at(0.999));
+        self.all.append(&mut samples);
     }
 }
 
