@@ -5,7 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::coalesce::{batch_of, coalesce, narrow};
-use crate::{Act, Batch, Frame, Mechanism, Mechanisms, Range, Scope, Seq, Size, Stamp, StampClock, Stream};
+use crate::{
+    Act, Batch, Frame, Mechanism, Mechanisms, Range, Scope, Seq, Size, Stamp, StampClock, Stream, Subject,
+    Verb,
+};
 
 /// What [`ActLog::append`] gave to some acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,15 @@ pub struct ActLog {
     clock: StampClock,
     outbox: Outbox,
     mechanisms: Mechanisms,
+    keeps: Keeps,
+}
+
+/// What a log keeps of its acts until they are drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    Acts,
+    /// Nobody will ever be told: one act on everything stands for all of them.
+    Numbers,
 }
 
 impl ActLog {
@@ -59,7 +71,8 @@ impl ActLog {
     /// An empty log with another bound on what waits to be drained.
     pub fn with_bound(stream: Stream, bound: Size) -> Self {
         let (clock, mechanisms) = (StampClock::default(), Mechanisms::all());
-        Self { stream, last: Seq::ZERO, clock, outbox: Outbox::new(bound, mechanisms), mechanisms }
+        let outbox = Outbox::new(bound, mechanisms);
+        Self { stream, last: Seq::ZERO, clock, outbox, mechanisms, keeps: Keeps::Acts }
     }
 
     /// The same with these mechanisms, for tests.
@@ -69,6 +82,17 @@ impl ActLog {
         self.outbox.mechanisms = mechanisms;
         self.clock = self.clock.with_mechanisms(mechanisms);
         self
+    }
+
+    /// A log of a process that has nobody to tell: its acts get their numbers, and one act on everything is kept for all of
+    /// them, which would be right to send, too.
+    pub fn untold(stream: Stream) -> Self {
+        Self { keeps: Keeps::Numbers, ..Self::new(stream) }
+    }
+
+    /// Whether acts are kept. If not, [`ActLog::append_untold`] does with their number alone.
+    pub fn keeps_acts(&self) -> bool {
+        self.keeps == Keeps::Acts
     }
 
     /// The stream that acts are appended to.
@@ -97,13 +121,48 @@ impl ActLog {
     /// # Panics
     /// Without acts: there would be no number to give.
     pub fn append(&mut self, acts: &[Act], batch: Batch, wall_ms: u64) -> Appended {
-        assert!(!acts.is_empty(), "an append without acts");
-        // number-at-call: whoever reads `last` from now on, a beat for instance, sees these acts as announced (P-3).
-        let range = Range { first: self.last.next(), last: Seq(self.last.0 + acts.len() as u64) };
-        self.last = range.last;
-        let appended = Appended { stream: self.stream, range, stamp: self.clock.tick(wall_ms) };
+        self.append_all(acts.to_vec(), batch, wall_ms)
+    }
+
+    /// [`ActLog::append`] of acts that the caller has no more use for.
+    ///
+    /// # Panics
+    /// Without acts: there would be no number to give.
+    pub fn append_all(&mut self, acts: Vec<Act>, batch: Batch, wall_ms: u64) -> Appended {
+        if !self.keeps_acts() {
+            return self.append_untold(acts.len() as u64, wall_ms);
+        }
+        let appended = self.number(acts.len() as u64, wall_ms);
         self.outbox.push(appended, acts, batch);
         appended
+    }
+
+    /// [`ActLog::append`] of one act.
+    pub fn append_one(&mut self, act: Act, wall_ms: u64) -> Appended {
+        if !self.keeps_acts() {
+            return self.append_untold(1, wall_ms);
+        }
+        let appended = self.number(1, wall_ms);
+        self.outbox.push_loose(appended, appended.range.first, act);
+        appended
+    }
+
+    /// Gives numbers to so many acts and keeps one on everything in their place, which whoever is told takes for any of them.
+    ///
+    /// # Panics
+    /// Without acts: there would be no number to give.
+    pub fn append_untold(&mut self, acts: u64, wall_ms: u64) -> Appended {
+        let appended = self.number(acts, wall_ms);
+        self.outbox.push_untold(appended);
+        appended
+    }
+
+    fn number(&mut self, acts: u64, wall_ms: u64) -> Appended {
+        assert!(acts > 0, "an append without acts");
+        // number-at-call: whoever reads `last` from now on, a beat for instance, sees these acts as announced (P-3).
+        let range = Range { first: self.last.next(), last: Seq(self.last.0 + acts) };
+        self.last = range.last;
+        Appended { stream: self.stream, range, stamp: self.clock.tick(wall_ms) }
     }
 
     /// Whether nothing waits to be drained.
@@ -115,6 +174,7 @@ impl ActLog {
     /// stream follow one another without a gap.
     pub fn drain(&mut self) -> Vec<Frame> {
         self.outbox.size = Size::default();
+        self.outbox.expected = self.outbox.frames.last().map_or(0, |tail| tail.acts.len().min(EXPECTED_MAX));
         std::mem::take(&mut self.outbox.frames)
     }
 
@@ -158,33 +218,37 @@ struct Outbox {
     tail: Size,
     coalesced: u64,
     mechanisms: Mechanisms,
+    /// How many acts the last frame had that was drained: the next one gets room for as many at once.
+    expected: usize,
 }
 
 /// Loose acts are gathered into frames of this size.
 const GATHERED: Size = Size { bytes: 64 << 10, acts: 1_024 };
+/// The most room that a frame gets before its acts are there.
+const EXPECTED_MAX: usize = 256;
 
 impl Outbox {
     const fn new(bound: Size, mechanisms: Mechanisms) -> Self {
         let empty = Size { bytes: 0, acts: 0 };
         let frames = Vec::new();
-        Self { bound, frames, size: empty, tail: empty, coalesced: 0, mechanisms }
+        Self { bound, frames, size: empty, tail: empty, coalesced: 0, mechanisms, expected: 0 }
     }
 
-    fn push(&mut self, appended: Appended, acts: &[Act], batch: Batch) {
-        match batch_of(batch, acts) {
+    fn push(&mut self, appended: Appended, acts: Vec<Act>, batch: Batch) {
+        match batch_of(batch, &acts) {
             // batch-whole
             Batch::Whole if self.mechanisms.on(Mechanism::BatchWhole) => {
                 self.push_frame(appended, appended.range, acts, Batch::Whole);
             }
             Batch::Whole | Batch::Loose => {
-                for (act, seq) in acts.iter().zip(appended.range.first.0..) {
+                for (act, seq) in acts.into_iter().zip(appended.range.first.0..) {
                     self.push_loose(appended, Seq(seq), act);
                 }
             }
         }
     }
 
-    fn push_loose(&mut self, appended: Appended, seq: Seq, act: &Act) {
+    fn push_loose(&mut self, appended: Appended, seq: Seq, act: Act) {
         let size = Size::of_act(&act.subject);
         match self.frames.last_mut() {
             Some(tail)
@@ -192,7 +256,7 @@ impl Outbox {
                     && tail.batch == Batch::Loose
                     && (self.tail + size).fits(GATHERED) =>
             {
-                tail.acts.push(act.clone());
+                tail.acts.push(act);
                 tail.range.last = seq;
                 tail.stamp = appended.stamp;
                 self.tail += size;
@@ -201,12 +265,27 @@ impl Outbox {
             }
             Some(_) | None => {
                 let range = Range { first: seq, last: seq };
-                self.push_frame(appended, range, std::slice::from_ref(act), Batch::Loose);
+                let mut acts = Vec::with_capacity(self.expected.max(1));
+                acts.push(act);
+                self.push_frame(appended, range, acts, Batch::Loose);
             }
         }
     }
 
-    fn push_frame(&mut self, appended: Appended, range: Range, acts: &[Act], batch: Batch) {
+    fn push_untold(&mut self, appended: Appended) {
+        match self.frames.last_mut() {
+            Some(tail) if tail.stream == appended.stream => {
+                tail.range.last = appended.range.last;
+                tail.stamp = appended.stamp;
+            }
+            Some(_) | None => {
+                let everything = Act { verb: Verb::Remove, subject: Subject::All };
+                self.push_frame(appended, appended.range, vec![everything], Batch::Loose);
+            }
+        }
+    }
+
+    fn push_frame(&mut self, appended: Appended, range: Range, acts: Vec<Act>, batch: Batch) {
         let mut frame = Frame {
             stream: appended.stream,
             range,
@@ -214,7 +293,7 @@ impl Outbox {
             scope: Scope(0),
             batch,
             hops: 0,
-            acts: acts.to_vec(),
+            acts,
             unknown: Bytes::new(),
         };
         if !Size::of_frame(&frame).fits(Size::FRAME_MAX) {

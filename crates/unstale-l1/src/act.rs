@@ -67,7 +67,12 @@ impl<'a> Section<'a> {
     fn publish(&self) {
         // Pairs with the Acquire of a token: a load that has this number sees all of the act.
         let order = self.shared.mechanisms.order(Mechanism::CountRelease, Ordering::Release);
-        self.shared.applied.0.fetch_max(self.number, order);
+        if self.acts.is_some() {
+            // Only the holder of the mutex writes it.
+            self.shared.applied.0.store(self.number, order);
+        } else {
+            self.shared.applied.0.fetch_max(self.number, order);
+        }
     }
 }
 

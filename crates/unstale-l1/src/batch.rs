@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use unstale_core::{Act, Appended, Batch, Subject, Verb};
+use unstale_core::{Act, Appended, Batch, Name, Subject, Verb};
 
 use crate::act::Section;
 use crate::domain::{CHUNK_MAX, Shared};
@@ -113,7 +113,7 @@ impl LocalActs {
         }
         let mut section = Section::enter(shared);
         present += self.plans[last].run(&mut section);
-        let appended = section.acts().log.append(&self.acts, batch, wall_ms);
+        let appended = section.acts().log.append_all(self.acts, batch, wall_ms);
         drop(section);
         Some(Committed { appended, present })
     }
@@ -145,14 +145,22 @@ impl Plan {
     pub(crate) fn of_remote(acts: &[Act], registry: &Registry) -> (Self, usize) {
         let mut plan = Self::default();
         let mut undecodable = 0;
-        for act in acts {
+        // Acts on keys come in runs of one cache.
+        let mut run: Option<(&Name, Option<usize>)> = None;
+        for (done, act) in acts.iter().enumerate() {
             let reach = Reach::of(act.verb);
             match &act.subject {
                 Subject::Key { cache, key } => {
-                    if let Some(table) = registry.get(cache) {
-                        let address = Arc::as_ptr(&table).addr();
-                        let chunk = plan.chunk(address, || table.chunk());
-                        undecodable += usize::from(!chunk.add(key, reach));
+                    let chunk = match run {
+                        Some((of, chunk)) if of == cache => chunk,
+                        _ => registry.get(cache).map(|table| {
+                            let address = Arc::as_ptr(&table).addr();
+                            plan.chunk(address, || table.chunk(acts.len() - done))
+                        }),
+                    };
+                    run = Some((cache, chunk));
+                    if let Some(chunk) = chunk {
+                        undecodable += usize::from(!plan.chunks[chunk].1.add(key, reach));
                     }
                 }
                 Subject::Tag { cache: Some(cache), tag } => {
@@ -178,13 +186,12 @@ impl Plan {
         self.caches.push((table, reach));
     }
 
-    /// The chunk of acts on the keys of the table at an address.
-    fn chunk(&mut self, address: usize, new: impl FnOnce() -> Box<dyn Chunk>) -> &mut dyn Chunk {
-        let index = self.chunks.iter().position(|(of, _)| *of == address).unwrap_or_else(|| {
+    /// Which of the chunks has the acts on the keys of the table at an address.
+    fn chunk(&mut self, address: usize, new: impl FnOnce() -> Box<dyn Chunk>) -> usize {
+        self.chunks.iter().position(|(of, _)| *of == address).unwrap_or_else(|| {
             self.chunks.push((address, new()));
             self.chunks.len() - 1
-        });
-        &mut *self.chunks[index].1
+        })
     }
 
     /// The chunk of acts on the keys of a table, with its types.
@@ -194,7 +201,8 @@ impl Plan {
         new: impl Fn(Arc<T>) -> C,
     ) -> Option<&mut C> {
         let address = Arc::as_ptr(table).addr();
-        let chunk: &mut dyn Any = self.chunk(address, || Box::new(new(Arc::clone(table))));
+        let index = self.chunk(address, || Box::new(new(Arc::clone(table))));
+        let chunk: &mut dyn Any = &mut *self.chunks[index].1;
         chunk.downcast_mut()
     }
 

@@ -82,6 +82,8 @@ pub(crate) struct Shared {
     /// Changes whenever distrust grows; from 1. An entry remembers the one under which it was found to be no suspect.
     pub(crate) generation: AtomicU32,
     pub(crate) fills: AtomicBool,
+    /// Whether acts of this node are kept in the log. If not, none has to be made for it.
+    pub(crate) tells: bool,
     pub(crate) hasher: SeedableRandomState,
     pub(crate) mechanisms: Mechanisms,
 }
@@ -114,6 +116,7 @@ impl Domain {
         let mechanisms = Mechanisms::default();
         let shared = Shared {
             applied: Padded(AtomicU64::new(0)),
+            tells: log.keeps_acts(),
             acts: Padded(Mutex::new(Acts { log, registry: Arc::default() })),
             clock: Clock::new(),
             fences: Fences::new(config.rows, hasher.hash_one("fences"), mechanisms),
@@ -170,6 +173,11 @@ impl Domain {
     /// take several, the numbers coming with the last.
     pub fn commit(&self, acts: LocalActs, batch: Batch, wall_ms: u64) -> Option<Committed> {
         acts.commit(&self.shared, batch, wall_ms)
+    }
+
+    /// Whether acts are kept for other nodes. If not, their stamps need no clock.
+    pub fn tells(&self) -> bool {
+        self.shared.tells
     }
 
     /// The act log, under the act mutex: to drain it, to restart it, to merge stamps. Keep it short.

@@ -1,5 +1,7 @@
 //! Fences: for every subject, hashed, the number of the last act on it (F-2).
 
+use std::hint::black_box;
+
 use unstale_core::{Name, Subject, key_hash, subject_hash, tag_hash};
 
 use crate::mechanism::{Mechanism, Mechanisms};
@@ -94,6 +96,15 @@ impl Fences {
         mix(hash ^ self.secret.rotate_left(42)) as u16
     }
 
+    /// Brings the fences of a subject near, so that the acts of a batch fetch theirs side by side and before the mutex is taken.
+    #[inline]
+    pub(crate) fn touch(&self, subject: SubjectRef) {
+        for pair in [&self.stale, &self.gone] {
+            black_box(pair.first(subject).load(Ordering::Relaxed));
+            black_box(pair.second(subject).load(Ordering::Relaxed));
+        }
+    }
+
     /// Records act `number` on a subject.
     pub(crate) fn raise(&self, subject: SubjectRef, number: u64, reach: Reach) {
         self.stale.raise(subject, number, self.mechanisms);
@@ -149,11 +160,11 @@ impl Pair {
         Self { rows: [row(), row()], shift: 16 - bits }
     }
 
+    // Nobody else writes while the mutex of acts is held, so the maximum needs no read-modify-write: four of them for each
+    // key, every one a barrier, would cost a batch as much as all its cache misses.
     fn raise(&self, subject: SubjectRef, number: u64, mechanisms: Mechanisms) {
         for fence in [self.first(subject), self.second(subject)] {
-            if mechanisms.on(Mechanism::RaiseByMax) {
-                fence.fetch_max(number, Ordering::AcqRel);
-            } else {
+            if fence.load(Ordering::Relaxed) < number || !mechanisms.on(Mechanism::RaiseByMax) {
                 fence.store(number, Ordering::Release);
             }
         }

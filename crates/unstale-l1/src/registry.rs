@@ -35,8 +35,8 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     /// The place of one of its tags.
     fn tag(&self, tag: &[u8]) -> SubjectRef;
 
-    /// An empty chunk of acts on its keys.
-    fn chunk(self: Arc<Self>) -> Box<dyn Chunk>;
+    /// An empty chunk of acts on its keys, with room for so many.
+    fn chunk(self: Arc<Self>, acts: usize) -> Box<dyn Chunk>;
 }
 
 /// Acts on keys of one table, decoded and ready for the critical section.

@@ -364,8 +364,8 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Inner<K, V> {
         self.shared.fences.tag(&self.name, tag)
     }
 
-    fn chunk(self: Arc<Self>) -> Box<dyn Chunk> {
-        Box::new(KeyChunk::new(self))
+    fn chunk(self: Arc<Self>, acts: usize) -> Box<dyn Chunk> {
+        Box::new(KeyChunk::with_room(self, acts))
     }
 }
 

@@ -162,3 +162,36 @@ fn a_drawn_stamp_lies_between_those_of_the_acts_before_and_after_and_takes_no_nu
 fn an_append_without_acts_is_a_fault_of_the_caller() {
     log().append(&[], Batch::Loose, 5);
 }
+
+#[test]
+fn a_log_that_tells_nobody_numbers_its_acts_and_keeps_one_on_everything() {
+    let stream = Stream::first(ProcessId(7));
+    let mut log = ActLog::untold(stream);
+    assert!(!log.keeps_acts());
+    log.append(&sets(0..3), Batch::Whole, 5);
+    let appended = log.append_untold(2, 6);
+    assert_eq!((appended.range.first, appended.range.last), (Seq(4), Seq(5)));
+    log.restart();
+    let act = sets(3..4).remove(0);
+    assert_eq!(log.append_one(act, 7).range.last, Seq(1));
+    let frames = log.drain();
+    assert_eq!(ranges(&frames), [(1, 5), (1, 1)]);
+    assert_eq!(frames[0].stamp, appended.stamp);
+    let everything = Act { verb: Verb::Remove, subject: Subject::All };
+    assert!(frames.iter().all(|frame| frame.acts == [everything.clone()]));
+}
+
+#[test]
+fn acts_appended_one_by_one_or_together_are_what_is_drained() {
+    let mut one_by_one = log();
+    for act in sets(0..600) {
+        one_by_one.append_one(act, 5);
+    }
+    assert_eq!(
+        one_by_one.drain().iter().flat_map(|frame| frame.acts.clone()).collect::<Vec<_>>(),
+        sets(0..600)
+    );
+    let mut together = log();
+    together.append_all(sets(0..600), Batch::Whole, 5);
+    assert_eq!(together.drain()[0].acts, sets(0..600));
+}

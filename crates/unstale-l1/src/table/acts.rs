@@ -20,11 +20,10 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Puts a value in place of whatever there is, fences older loads and what depends on the old value, and ends that value.
     /// An entry of a greater version stays. When it returns, later reads here see nothing older.
     pub fn set(&self, key: &K, entry: NewEntry<V>, wall_ms: u64) -> Acted {
-        let act = self.key_act(key, Verb::Set);
         let subject = self.inner.key_subject(key);
         let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         self.act(
-            &act,
+            || self.key_act(key, Verb::Set),
             wall_ms,
             |number| self.inner.raise_for_set(subject, number),
             |number, displaced| self.inner.set(key, prepared, number, displaced),
@@ -35,12 +34,11 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// fenced and dropped. With `since` taken before the value was read or written at the authority, of two writers
     /// without versions the one whose value may be old does not win.
     pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, wall_ms: u64) -> Acted {
-        let act = self.key_act(key, Verb::Set);
         let subject = self.inner.key_subject(key);
         let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         let is_old = Cell::new(false);
         self.act(
-            &act,
+            || self.key_act(key, Verb::Set),
             wall_ms,
             |number| {
                 let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
@@ -156,10 +154,9 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     fn invalidate<Q: Probe<K> + ?Sized>(&self, key: &Q, verb: Verb, wall_ms: u64) -> Acted {
-        let (bytes, reach) = (key.key_bytes(), Reach::of(verb));
-        let subject = self.inner.shared.fences.key(&self.inner.name, &bytes);
+        let (subject, reach) = (self.key_subject(key), Reach::of(verb));
         self.act(
-            &self.key_act_of(bytes, verb),
+            || self.key_act_of(key.key_bytes(), verb),
             wall_ms,
             |number| self.inner.shared.fences.raise(subject, number, reach),
             |number, displaced| self.inner.withdraw(key, number, reach, displaced),
@@ -169,7 +166,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     fn act_on_tag(&self, tag: &[u8], verb: Verb, wall_ms: u64) -> Acted {
         let subject = self.tag_subject(tag);
         self.act(
-            &self.tag_act(tag, verb),
+            || self.tag_act(tag, verb),
             wall_ms,
             |number| self.inner.shared.fences.raise(subject, number, Reach::of(verb)),
             |_, _| false,
@@ -178,7 +175,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     fn act_on_all(&self, verb: Verb, wall_ms: u64) -> Acted {
         self.act(
-            &self.all_act(verb),
+            || self.all_act(verb),
             wall_ms,
             |number| self.inner.raise_all(number, Reach::of(verb)),
             |_, _| false,
@@ -202,11 +199,12 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// One local act. What it displaces is dropped after the section was left.
     fn act(
         &self,
-        act: &Act,
+        act: impl FnOnce() -> Act,
         wall_ms: u64,
         raise: impl FnOnce(u64),
         withdraw: impl FnOnce(u64, &mut Displaced<K, V>) -> bool,
     ) -> Acted {
+        let act = self.inner.shared.tells.then(act);
         let mut displaced = Displaced::default();
         let mut section = Section::enter(&self.inner.shared);
         let present = section.raise_then_drop(
@@ -214,7 +212,11 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
             |_, number| raise(number),
             |displaced, number| withdraw(number, displaced),
         );
-        let appended = section.acts().log.append(std::slice::from_ref(act), Batch::Loose, wall_ms);
+        let log = &mut section.acts().log;
+        let appended = match act {
+            Some(act) => log.append_one(act, wall_ms),
+            None => log.append_untold(1, wall_ms),
+        };
         drop(section);
         Acted { appended, present }
     }

@@ -14,32 +14,45 @@ use crate::registry::Chunk;
 /// Decoded acts, and what they displaced.
 pub(crate) struct KeyChunk<K, V> {
     table: Arc<Inner<K, V>>,
-    acts: Vec<KeyAct<K, V>>,
+    acts: Vec<KeyAct<K>>,
+    /// The values of acts that set one, in their order. Apart, so that the others stay small.
+    values: Vec<Prepared<V>>,
     displaced: Displaced<K, V>,
 }
 
-struct KeyAct<K, V> {
+struct KeyAct<K> {
     key: K,
     subject: SubjectRef,
-    deed: Deed<V>,
+    deed: Deed,
 }
 
-enum Deed<V> {
+#[derive(Clone, Copy)]
+enum Deed {
     Invalidate(Reach),
-    Set(Option<Prepared<V>>),
+    /// The next of the values.
+    Set,
 }
 
 impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
     pub(crate) fn new(table: Arc<Inner<K, V>>) -> Self {
-        Self { table, acts: Vec::new(), displaced: Displaced::default() }
+        Self { table, acts: Vec::new(), values: Vec::new(), displaced: Displaced::default() }
+    }
+
+    pub(super) fn with_room(table: Arc<Inner<K, V>>, acts: usize) -> Self {
+        let mut chunk = Self::new(table);
+        chunk.acts.reserve(acts);
+        chunk
     }
 
     pub(super) fn add_key(&mut self, key: K, subject: SubjectRef, reach: Reach) {
+        self.table.shared.fences.touch(subject);
         self.acts.push(KeyAct { key, subject, deed: Deed::Invalidate(reach) });
     }
 
     pub(super) fn add_set(&mut self, key: K, subject: SubjectRef, prepared: Prepared<V>) {
-        self.acts.push(KeyAct { key, subject, deed: Deed::Set(Some(prepared)) });
+        self.table.shared.fences.touch(subject);
+        self.acts.push(KeyAct { key, subject, deed: Deed::Set });
+        self.values.push(prepared);
     }
 }
 
@@ -55,22 +68,19 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
         for act in &self.acts {
             match act.deed {
                 Deed::Invalidate(reach) => self.table.shared.fences.raise(act.subject, number, reach),
-                Deed::Set(_) => self.table.raise_for_set(act.subject, number),
+                Deed::Set => self.table.raise_for_set(act.subject, number),
             }
         }
     }
 
     fn withdraw(&mut self, number: u64) -> usize {
+        let Self { table, acts, values, displaced } = self;
         let mut present = 0;
-        for act in &mut self.acts {
-            let was_present = match &mut act.deed {
-                Deed::Invalidate(reach) => self.table.withdraw(&act.key, number, *reach, &mut self.displaced),
-                Deed::Set(prepared) => {
-                    let prepared = prepared.take();
-                    prepared.is_some_and(|prepared| {
-                        self.table.set(&act.key, prepared, number, &mut self.displaced)
-                    })
-                }
+        let mut values = values.drain(..);
+        for KeyAct { key, deed, .. } in acts {
+            let was_present = match deed {
+                Deed::Invalidate(reach) => table.withdraw(key, number, *reach, displaced),
+                Deed::Set => values.next().is_some_and(|value| table.set(key, value, number, displaced)),
             };
             present += usize::from(was_present);
         }

@@ -43,7 +43,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let policy = self.inner.policy.with(options);
         let stored = Stored::new(value, validators_of(options));
         let voided = self.stock(&key, &stored, options, &policy).await;
-        let wall_ms = self.shared().wall_ms();
+        let wall_ms = self.shared().wall_ms_of_act();
         let acted = if policy.skips.has(Skip::MemoryWrite) {
             self.table().remove(&key, wall_ms)
         } else {
@@ -69,7 +69,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         .await;
         let voided = if owed.into_inner() { Voided::Owed } else { Voided::Yes };
         let new = new.into_iter().map(|(key, stored)| (key, self.entry(stored, &options, policy)));
-        let committed = self.table().set_many(new.collect::<Vec<_>>(), self.shared().wall_ms());
+        let committed = self.table().set_many(new.collect::<Vec<_>>(), self.shared().wall_ms_of_act());
         self.receipt_of_batch(WriteKind::Set, committed, voided)
     }
 
@@ -82,25 +82,24 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// As [`Cache::set`].
     pub async fn remove<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Receipt, Error> {
         self.admit_write("remove")?;
-        let voided = self.void([key.key_bytes()].as_slice(), Void::Remove).await;
-        let acted = self.table().remove(key, self.shared().wall_ms());
+        let voided = self.void_key(key, Void::Remove).await;
+        let acted = self.table().remove(key, self.shared().wall_ms_of_act());
         self.receipt(WriteKind::Remove, acted, voided)
     }
 
     /// Removes many keys as one batch. See [`Cache::remove`].
     pub async fn remove_many<Q: Probe<K>>(&self, keys: &[Q]) -> Result<Receipt, Error> {
         self.admit_write("remove_many")?;
-        let bytes: Vec<Bytes> = keys.iter().map(Probe::key_bytes).collect();
-        let voided = self.void(&bytes, Void::Remove).await;
-        let committed = self.table().remove_many(keys, self.shared().wall_ms());
+        let voided = self.void(keys, Void::Remove).await;
+        let committed = self.table().remove_many(keys, self.shared().wall_ms_of_act());
         self.receipt_of_batch(WriteKind::Remove, committed, voided)
     }
 
     /// Makes `key` stale everywhere: it is loaded anew, and fail-safe may serve it if that fails. See [`Cache::remove`].
     pub async fn expire<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Receipt, Error> {
         self.admit_write("expire")?;
-        let voided = self.void([key.key_bytes()].as_slice(), Void::Expire).await;
-        let acted = self.table().expire(key, self.shared().wall_ms());
+        let voided = self.void_key(key, Void::Expire).await;
+        let acted = self.table().expire(key, self.shared().wall_ms_of_act());
         self.receipt(WriteKind::Expire, acted, voided)
     }
 
@@ -108,8 +107,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn remove_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
         self.admit_write("remove_tag")?;
-        let voided = self.raise(Some(tag.clone())).await;
-        let acted = self.table().remove_tag(&tag, self.shared().wall_ms());
+        let voided = self.raise(Some(&tag)).await;
+        let acted = self.table().remove_tag(&tag, self.shared().wall_ms_of_act());
         self.receipt(WriteKind::RemoveTag, acted, voided)
     }
 
@@ -118,8 +117,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn expire_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
         self.admit_write("expire_tag")?;
-        let voided = self.raise(Some(tag.clone())).await;
-        let acted = self.table().expire_tag(&tag, self.shared().wall_ms());
+        let voided = self.raise(Some(&tag)).await;
+        let acted = self.table().expire_tag(&tag, self.shared().wall_ms_of_act());
         self.receipt(WriteKind::ExpireTag, acted, voided)
     }
 
@@ -128,7 +127,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn clear(&self) -> Result<Receipt, Error> {
         self.admit_write("clear")?;
         let voided = self.raise(None).await;
-        let acted = self.table().clear(self.shared().wall_ms());
+        let acted = self.table().clear(self.shared().wall_ms_of_act());
         self.receipt(WriteKind::Clear, acted, voided)
     }
 
@@ -136,7 +135,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn expire_all(&self) -> Result<Receipt, Error> {
         self.admit_write("expire_all")?;
         let voided = self.raise(None).await;
-        let acted = self.table().expire_all(self.shared().wall_ms());
+        let acted = self.table().expire_all(self.shared().wall_ms_of_act());
         self.receipt(WriteKind::ExpireAll, acted, voided)
     }
 
@@ -177,16 +176,26 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         level.set(&key, stored.value(), stock).await
     }
 
-    async fn void(&self, keys: &[Bytes], how: Void) -> Voided {
+    async fn void_key<Q: Probe<K> + ?Sized>(&self, key: &Q, how: Void) -> Voided {
         match &self.inner.level {
-            Some(level) if !keys.is_empty() => level.void(keys, how, self.shared().stamp().0).await,
+            Some(level) => level.void(&[key.key_bytes()], how, self.shared().stamp().0).await,
+            None => Voided::Yes,
+        }
+    }
+
+    async fn void<Q: Probe<K>>(&self, keys: &[Q], how: Void) -> Voided {
+        match &self.inner.level {
+            Some(level) if !keys.is_empty() => {
+                let keys: Vec<Bytes> = keys.iter().map(Probe::key_bytes).collect();
+                level.void(&keys, how, self.shared().stamp().0).await
+            }
             Some(_) | None => Voided::Yes,
         }
     }
 
-    async fn raise(&self, tag: Option<Bytes>) -> Voided {
+    async fn raise(&self, tag: Option<&Bytes>) -> Voided {
         match &self.inner.level {
-            Some(level) => level.raise(tag, self.shared().stamp().0).await,
+            Some(level) => level.raise(tag.cloned(), self.shared().stamp().0).await,
             None => Voided::Yes,
         }
     }

@@ -156,6 +156,7 @@ impl NodeBuilder {
 
     fn plan(self) -> Result<Plan, Error> {
         let mut wrong = Vec::new();
+        let company = if self.backplane.is_some() { Company::Possible } else { Company::Never };
         let backplane = self.backplane.unwrap_or_else(|| Box::new(Nowhere::new()));
         let seed = self.seed.map_or_else(random_seed, |seed| Ok(Seed::Given(seed))).unwrap_or_else(|error| {
             wrong.push(error);
@@ -185,6 +186,7 @@ impl NodeBuilder {
             name,
             membership,
             backplane,
+            company,
             store: self.store,
             writes: self.writes,
             scopes,
@@ -214,6 +216,7 @@ pub(super) struct Plan {
     pub(super) name: Name,
     pub(super) membership: unstale_core::Membership,
     pub(super) backplane: Box<dyn Backplane>,
+    pub(super) company: Company,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) writes: Writes,
     pub(super) scopes: Scopes,
@@ -221,6 +224,14 @@ pub(super) struct Plan {
     pub(super) seed: Seed,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mechanisms: Mechanisms,
+}
+
+/// Whether there can be other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    Possible,
+    /// Without a backplane nobody will ever be told of an act.
+    Never,
 }
 
 /// Where identity and random choices come from.

@@ -131,6 +131,7 @@ impl Driver {
         if let Some(id) = self.shared.exchanges.begin() {
             self.input(now, Input::Exchange { id });
         }
+        self.shared.words.publish_heard(self.links.ids().next().is_some());
         let own_last = self.drain_acts(now);
         self.transmit(now, own_last);
         if self.status_due <= now {

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
 impl Shared {
     /// How long a read waits for the write that its session token names.
     pub(crate) const SESSION_PATIENCE: Duration = Duration::from_secs(1);
+    /// How many acts may wait for the next tick while there is no link.
+    const UNHEARD_MAX: u64 = 1_024;
     /// How long a read waits for an exchange before it does without.
     const EXCHANGE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -158,10 +160,16 @@ impl Shared {
     /// To be called after acts were applied here and got their numbers: wakes the driver, and tells whether they are
     /// announced (P-31). `present` says whether something was there for them to end.
     pub(crate) fn receipt(&self, appended: &Appended, present: bool) -> Receipt {
-        self.wake.notify_one();
+        // With nobody to tell, the next tick is soon enough, unless the log fills up: waking another thread takes longer than
+        // the act.
+        let fills =
+            (appended.range.first.0 - 1) / Self::UNHEARD_MAX != appended.range.last.0 / Self::UNHEARD_MAX;
+        if fills || self.words.is_heard() {
+            self.wake.notify_one();
+        }
         let session = SessionToken::new(appended.stream, appended.range.last);
         // The clock is read after the number was drawn, so a lease that holds now held then.
-        let announced = self.words.announces(appended.stream.incarnation, self.now());
+        let announced = self.words.announces(appended.stream.incarnation, || self.now());
         if announced {
             self.metrics.writes.increment(WriteOutcome::Announced);
         } else {
@@ -174,7 +182,7 @@ impl Shared {
     /// The receipt of a batch without acts: it names the last write before it.
     pub(crate) fn receipt_of_nothing(&self) -> Receipt {
         let (stream, last) = self.domain.with_log(|log| (log.stream(), log.last()));
-        let announced = self.words.announces(stream.incarnation, self.now());
+        let announced = self.words.announces(stream.incarnation, || self.now());
         Receipt::new(SessionToken::new(stream, last), announced, false)
     }
 
@@ -187,6 +195,11 @@ impl Shared {
     /// Milliseconds since the Unix epoch, for stamps.
     pub(crate) fn wall_ms(&self) -> u64 {
         self.clock.wall_ms()
+    }
+
+    /// The same for the stamp of an act; nothing if nobody will see that stamp, which then only counts on.
+    pub(crate) fn wall_ms_of_act(&self) -> u64 {
+        if self.domain.tells() { self.wall_ms() } else { 0 }
     }
 
     /// The second level, if the node has one.

@@ -11,7 +11,7 @@ use tracing::Instrument;
 use unstale_core::{ActLog, Config, Machine, ProcessId, Seq, Size, State, Status, Stream};
 use unstale_l1::{Domain, DomainConfig, Fills};
 
-use super::builder::Plan;
+use super::builder::{Company, Plan};
 use super::driver::{Driver, Transport};
 use super::exchange::Exchanges;
 use super::host::host_proof;
@@ -43,8 +43,12 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
     let status = Status { state: State::Joining, ..machine.status(now) };
     let domain_config =
         DomainConfig { seed: plan.seed.of_tests(), fills: Fills::Refused, ..DomainConfig::default() };
+    let log = match plan.company {
+        Company::Possible => ActLog::new(stream),
+        Company::Never => ActLog::untold(stream),
+    };
     let shared = Arc::new(Shared {
-        domain: Domain::new(domain_config, ActLog::new(stream).with_mechanisms(plan.mechanisms)),
+        domain: Domain::new(domain_config, log.with_mechanisms(plan.mechanisms)),
         metrics: NodeMetrics::default(),
         events: EventSink::new(),
         origins: Origins::default(),

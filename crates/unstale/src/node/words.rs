@@ -1,6 +1,6 @@
 //! The words that readers and writers load and the driver stores: proof and lease.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use unstale_core::{Incarnation, Instant};
 
@@ -15,6 +15,8 @@ pub(crate) struct Words {
     announce_until: AtomicU64,
     /// The incarnation that the lease is for.
     incarnation: AtomicU32,
+    /// Whether there is anybody to send acts to.
+    heard: AtomicBool,
 }
 
 impl Words {
@@ -26,6 +28,7 @@ impl Words {
             proof: AtomicU64::new(Proven::NONE.word()),
             announce_until: AtomicU64::new(Self::NEVER),
             incarnation: AtomicU32::new(1),
+            heard: AtomicBool::new(false),
         }
     }
 
@@ -45,11 +48,29 @@ impl Words {
         now.0 < self.announce_until.load(Ordering::Acquire)
     }
 
-    /// Whether an act of `incarnation`, whose number was drawn before `now` was read, is announced (P-31). The lease of a
-    /// later incarnation says nothing about it.
-    pub(super) fn announces(&self, incarnation: Incarnation, now: Instant) -> bool {
+    /// Whether an act of `incarnation` is announced (P-31), whose number was drawn before this is called; the clock is read
+    /// only for a lease that ends. The lease of a later incarnation says nothing about it.
+    pub(super) fn announces(&self, incarnation: Incarnation, now: impl FnOnce() -> Instant) -> bool {
         // The lease is loaded first: a new one is seen together with the incarnation that it was published after.
-        self.announces_at(now) && incarnation.0 == self.incarnation.load(Ordering::Acquire)
+        let holds = match self.lease() {
+            Lease::None => false,
+            Lease::Until(until) => now() < until,
+            Lease::Endless => true,
+        };
+        holds && incarnation.0 == self.incarnation.load(Ordering::Acquire)
+    }
+
+    /// Whether an act has to wake the driver, that is, whether there is a link. To be asked after the act was appended.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// To be said before the acts are drained that may go out on the first link: who appends after the draining sees it,
+    /// by the mutex that both take.
+    pub(super) fn publish_heard(&self, heard: bool) {
+        if self.is_heard() != heard {
+            self.heard.store(heard, Ordering::Relaxed);
+        }
     }
 
     /// Withdraws lease and proof, and goes on with another incarnation (P-34).
@@ -111,12 +132,12 @@ mod tests {
         // P-34
         let words = Words::new();
         words.publish_lease(Lease::Endless);
-        assert!(words.announces(Incarnation(1), Instant(5)));
+        assert!(words.announces(Incarnation(1), || Instant(5)));
         words.restart(Incarnation(2));
-        assert!(!words.announces(Incarnation(2), Instant(5)));
+        assert!(!words.announces(Incarnation(2), || Instant(5)));
         words.publish_lease(Lease::Endless);
-        assert!(words.announces(Incarnation(2), Instant(5)));
-        assert!(!words.announces(Incarnation(1), Instant(5)));
+        assert!(words.announces(Incarnation(2), || Instant(5)));
+        assert!(!words.announces(Incarnation(1), || Instant(5)));
     }
 
     #[test]
