@@ -173,25 +173,22 @@ impl<V> NewEntry<V> {
     }
 }
 
-/// Tags first, then what is no tag; each once. And how many are tags.
+/// Tags first, then dependencies, each once. And how many are tags: a tag that a part carries, too, is a dependency, since
+/// the authority that calls the value not modified was not asked about the part.
 fn subjects(
     mut tags: Vec<SubjectRef>,
     mut dependencies: Vec<SubjectRef>,
     parts: &Recorded,
 ) -> (Vec<SubjectRef>, usize) {
-    tags.sort_unstable();
-    tags.dedup();
     dependencies.extend(parts.subjects());
     dependencies.sort_unstable();
     dependencies.dedup();
+    tags.sort_unstable();
+    tags.dedup();
+    tags.retain(|tag| dependencies.binary_search(tag).is_err());
     let count = tags.len();
-    let mut all = tags;
-    for dependency in dependencies {
-        if all[..count].binary_search(&dependency).is_err() {
-            all.push(dependency);
-        }
-    }
-    (all, count)
+    tags.extend(dependencies);
+    (tags, count)
 }
 
 /// An entry but for its token.

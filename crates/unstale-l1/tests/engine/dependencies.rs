@@ -184,6 +184,7 @@ fn a_scope_is_current_only_while_its_future_is_polled() {
         world.users.get(&1);
         // A load inside a load has its own scope.
         inner.run(|| world.users.get(&2));
+        world.users.get(&5);
         std::future::poll_fn(|_| {
             let ready = std::mem::replace(&mut once, true);
             if ready { Poll::Ready(()) } else { Poll::Pending }
@@ -202,8 +203,8 @@ fn a_scope_is_current_only_while_its_future_is_polled() {
         let subject = world.users.key_subject(&key);
         scope.recorded().subjects().any(|recorded| recorded == subject)
     };
-    assert_eq!([1, 2, 3, 4].map(|key| has(&outer, key)), [true, false, true, false]);
-    assert_eq!([1, 2, 3, 4].map(|key| has(&inner, key)), [false, true, false, false]);
+    assert_eq!([1, 2, 3, 4, 5].map(|key| has(&outer, key)), [true, false, true, false, true]);
+    assert_eq!([1, 2, 3, 4, 5].map(|key| has(&inner, key)), [false, true, false, false, false]);
 }
 
 #[test]

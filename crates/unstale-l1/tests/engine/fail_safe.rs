@@ -101,6 +101,21 @@ fn a_value_is_confirmed_if_nothing_that_it_depends_on_moved() {
 }
 
 #[test]
+fn a_value_is_not_confirmed_if_a_part_moved_by_a_tag_that_both_carry() {
+    let world = World::new(DomainConfig::default());
+    let tag = world.orders.tag_subject(TAG);
+    stored(lead(world.order_loads.join(&3)).land(plain(OLD).tags([tag])));
+    let scope = Scope::new(&world.orders);
+    assert!(scope.run(|| world.orders.get(&3)).is_some());
+    let order = stored(
+        lead(world.order_loads.join(&9)).land(plain(OLD).fail_safe(Tick(900)).tags([tag]).parts(&scope)),
+    );
+    assert!(world.orders.may_confirm(&9, &order));
+    let _ = world.orders.expire_tag(TAG, 0);
+    assert!(!world.orders.may_confirm(&9, &order), "nobody was asked about the part");
+}
+
+#[test]
 fn a_sweep_drops_the_dead_and_nothing_else() {
     let world = World::new(DomainConfig::default());
     for key in 0..100 {
