@@ -7,8 +7,8 @@ mod story;
 use std::io::{self, BufReader};
 
 use crate::catalog::{Catalog, Event, Lens};
-use crate::history::{Error, Read, Reader, Served};
-use crate::judgement::{Outcome, Promise};
+use crate::history::{Error, Marks, Read, Reader, Served};
+use crate::judgement::{Due, Outcome, Promise};
 use crate::ledger::{Ledger, Terms};
 
 pub use report::{Example, File, Line, Report};
@@ -105,7 +105,7 @@ struct Check<O, W> {
 #[derive(Clone, Copy, Debug)]
 struct Found {
     promise: Promise,
-    due: crate::judgement::Due,
+    due: Due,
     read: Read,
     clock: u32,
     /// Counted over all histories.
@@ -124,7 +124,7 @@ impl<R: io::Read, O: FnMut(usize) -> io::Result<R>, W: FnMut(&Progress)> Check<O
             match event {
                 Event::Marks(marks) => {
                     ledger.marks(lens.clock(), marks);
-                    marked &= marks == crate::history::Marks::EveryFault;
+                    marked &= marks == Marks::EveryFault;
                 }
                 Event::Read(session, read) => {
                     check.report.lasted(lens.clock(), read.began, read.ended);

@@ -27,7 +27,7 @@ pub(crate) const NUMBERS_MAX: u32 = 1 << 20;
 pub enum Clock {
     /// Of no other history.
     Own,
-    /// CLOCK_BOOTTIME of the host whose kernel has this boot id.
+    /// CLOCK_BOOTTIME as processes with this id see it ([`Clock::of_this_boot`]).
     Boot([u8; 16]),
     /// The virtual time of a simulated world with this id.
     Virtual([u8; 16]),

@@ -165,17 +165,24 @@ impl Drop for Recorder {
 }
 
 impl Clock {
-    /// CLOCK_BOOTTIME of this host, where its boot id can be had; otherwise a clock of its own.
+    /// CLOCK_BOOTTIME of this host, as this process sees it, where its boot id can be had; otherwise a clock of its own.
     pub fn of_this_boot() -> Self {
         let mut text = String::new();
-        let read = File::open("/proc/sys/kernel/random/boot_id")
-            .and_then(|file| file.take(64).read_to_string(&mut text));
+        let boot_id = File::open("/proc/sys/kernel/random/boot_id");
+        let read = boot_id.and_then(|file| file.take(64).read_to_string(&mut text));
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         match (read, u128::from_str_radix(&digits, 16)) {
-            (Ok(_), Ok(id)) if digits.len() == 32 => Self::Boot(id.to_be_bytes()),
+            (Ok(_), Ok(id)) if digits.len() == 32 => Self::Boot((id ^ time_namespace()).to_be_bytes()),
             _ => Self::Own,
         }
     }
+}
+
+/// The number of the time namespace: in each of them the clock of one boot has another offset. 0 where there are none.
+fn time_namespace() -> u128 {
+    let name = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    let digits: String = name.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_default()
 }
 
 impl Shared {

@@ -148,3 +148,11 @@ fn a_file_that_cannot_be_written_is_told_at_the_end() {
     let recorder = Recorder::start(Full, scribe, QUEUE_BYTES_MAX).expect("a thread");
     assert_eq!(recorder.close().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn processes_of_one_boot_have_one_clock() {
+    let clock = Clock::of_this_boot();
+    assert!(matches!(clock, Clock::Boot(id) if id != [0; 16]), "{clock:?}");
+    assert_eq!(clock, Clock::of_this_boot());
+}
