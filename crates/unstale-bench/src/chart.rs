@@ -62,18 +62,18 @@ impl Chart {
             title = escaped(&self.title),
         );
         self.axes(&scale, &mut svg);
+        let rows = self.rows();
         for (index, (subject, samples)) in self.curves.iter().enumerate() {
             let points: Vec<String> = (0..=POINTS)
                 .map(|step| share_at(f64::from(step) / f64::from(POINTS)))
                 .filter(|share| (1.0 - share) * samples.len() as f64 >= 1.0 || *share == 0.0)
                 .map(|share| format!("{:.1},{:.1}", x_of(share), scale.y_of(quantile(samples, share))))
                 .collect();
-            let last = points.last().and_then(|point| point.split_once(',')).map_or("0", |(_, y)| y);
             let points = points.join(" ");
             let _ = writeln!(svg, "<polyline class=\"curve c{index}\" points=\"{points}\"/>");
             let median = scale.label(quantile(samples, 0.5));
             // Names stand in one column, in the order of the ends of their curves.
-            let row = TOP + 14.0 + 44.0 * self.rank(index, last.parse().unwrap_or(0.0), &scale);
+            let row = TOP + 14.0 + 44.0 * rows[index] as f64;
             let (from, to, text) = (RIGHT + 12.0, RIGHT + 30.0, RIGHT + 36.0);
             let _ = writeln!(
                 svg,
@@ -89,14 +89,16 @@ impl Chart {
         svg
     }
 
-    /// How many curves end above this one.
-    fn rank(&self, index: usize, end: f64, scale: &Scale) -> f64 {
-        let ends = self.curves.iter().map(|(_, samples)| {
-            let share = share_at(1.0).min(1.0 - 1.0 / samples.len() as f64).max(0.0);
-            scale.y_of(quantile(samples, share))
-        });
-        let above = |(other, y): &(usize, f64)| *y < end - 0.1 || ((*y - end).abs() <= 0.1 && *other < index);
-        ends.enumerate().filter(|row| row.0 != index).filter(above).count() as f64
+    /// The row of each curve's name.
+    fn rows(&self) -> Vec<usize> {
+        let end = |index: &usize| last_of(&self.curves[*index].1);
+        let mut order: Vec<usize> = (0..self.curves.len()).collect();
+        order.sort_by(|one, two| end(two).total_cmp(&end(one)));
+        let mut rows = vec![0; order.len()];
+        for (row, index) in order.into_iter().enumerate() {
+            rows[index] = row;
+        }
+        rows
     }
 
     fn axes(&self, scale: &Scale, svg: &mut String) {
@@ -141,10 +143,7 @@ struct Scale {
 
 impl Scale {
     fn of(curves: &[(String, Vec<f64>)]) -> Self {
-        let ends = curves.iter().flat_map(|(_, samples)| {
-            let share = share_at(1.0).min(1.0 - 1.0 / samples.len() as f64).max(0.0);
-            [quantile(samples, 0.0), quantile(samples, share)]
-        });
+        let ends = curves.iter().flat_map(|(_, samples)| [quantile(samples, 0.0), last_of(samples)]);
         let (low, high) =
             ends.fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), end| (low.min(end), high.max(end)));
         let low = steps().take_while(|step| *step <= low).last().unwrap_or(1.0);
@@ -170,6 +169,12 @@ impl Scale {
 
 fn steps() -> impl Iterator<Item = f64> {
     (-3..10).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(power)))
+}
+
+/// Where the curve of sorted samples ends.
+fn last_of(samples: &[f64]) -> f64 {
+    let share = share_at(1.0).min(1.0 - 1.0 / samples.len() as f64).max(0.0);
+    quantile(samples, share)
 }
 
 /// The share of samples at a place of the axis, from 0 to 1; the last place is that of 99.99 %.
@@ -203,6 +208,10 @@ mod tests {
             .collect();
         assert_eq!(ends.len(), 2);
         assert!(ends[1] < ends[0], "heights count from the top: {ends:?}");
+        chart.add("slow, too", samples(10.0));
+        let mut rows = chart.rows();
+        rows.sort_unstable();
+        assert_eq!(rows, [0, 1, 2], "each name has a row of its own");
         assert!(svg.contains("a &lt; b") && svg.contains(">slow<") && svg.contains("median 50"));
     }
 

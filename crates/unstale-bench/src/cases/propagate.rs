@@ -33,7 +33,7 @@ pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
             theirs.take(bare);
         }
     }
-    let title = "From an act on one node to its effect on another: mesh, two nodes in one process";
+    let title = "From an act to its effect on another node, over the mesh";
     let mut chart = Chart::new(
         title,
         "raw: the same 67 bytes over bare TCP, one way, watched in the same way.",
