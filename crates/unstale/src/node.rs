@@ -16,6 +16,7 @@ mod scopes;
 mod sessions;
 mod shared;
 mod start;
+mod watched;
 mod words;
 
 use std::fmt;
@@ -128,6 +129,8 @@ impl Node {
             confirmed.wait_for(|(stream, seq)| *stream != session.stream() || *seq >= session.seq());
         let without_others = status.wait_for(|status| matches!(status.state, State::Alone | State::Left));
         tokio::select! {
+            // In this order, not in a random one: a seeded run repeats itself.
+            biased;
             decided = decided => match decided {
                 Ok(confirmed) if confirmed.0 == session.stream() => Ok(()),
                 Ok(_) => Err(Error::new(

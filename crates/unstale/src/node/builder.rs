@@ -52,6 +52,8 @@ pub struct NodeBuilder {
     seed: Option<u64>,
     clock: Option<Arc<dyn Clock>>,
     mechanisms: Mechanisms,
+    #[cfg(feature = "mutations")]
+    engine_without: Option<unstale_l1::Mechanism>,
 }
 
 impl NodeBuilder {
@@ -70,6 +72,8 @@ impl NodeBuilder {
             seed: None,
             clock: None,
             mechanisms: Mechanisms::default(),
+            #[cfg(feature = "mutations")]
+            engine_without: None,
         }
     }
 
@@ -140,6 +144,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Switches a mechanism of the first level off, to show what it is for.
+    #[cfg(feature = "mutations")]
+    pub const fn engine_without(mut self, mechanism: unstale_l1::Mechanism) -> Self {
+        self.engine_without = Some(mechanism);
+        self
+    }
+
     /// Checks the configuration and starts the node's driver on the current tokio runtime. A node that is alone is ready
     /// when this returns; others are not waited for: see [`Node::joined`].
     ///
@@ -194,6 +205,8 @@ impl NodeBuilder {
             seed,
             clock: super::clock::chosen(self.clock, self.mechanisms),
             mechanisms: self.mechanisms,
+            #[cfg(feature = "mutations")]
+            engine_without: self.engine_without,
         })
     }
 }
@@ -223,6 +236,8 @@ pub(super) struct Plan {
     pub(super) drain_deadline: Duration,
     pub(super) seed: Seed,
     pub(super) clock: Arc<dyn Clock>,
+    #[cfg(feature = "mutations")]
+    pub(super) engine_without: Option<unstale_l1::Mechanism>,
     pub(super) mechanisms: Mechanisms,
 }
 

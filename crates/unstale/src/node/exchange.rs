@@ -1,14 +1,14 @@
 //! Exchanges: one round trip to all members, shared by all reads that wait for a younger proof (P-15).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use super::watched::Watched;
 
 /// At most one exchange runs and at most one more is wanted, however many reads wait.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
     state: Mutex<State>,
-    finished: watch::Sender<u64>,
+    finished: Arc<Watched<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,19 +30,19 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Ticket {
     number: u64,
-    finished: watch::Receiver<u64>,
+    finished: Arc<Watched<u64>>,
 }
 
 impl Exchanges {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), finished: watch::Sender::new(0) }
+        Self { state: Mutex::default(), finished: Arc::new(Watched::new(0)) }
     }
 
     /// Reader: asks for an exchange that begins from now on. The driver has to be woken after it.
     pub(super) fn want(&self) -> Ticket {
         let mut state = self.lock();
         state.wanted = true;
-        Ticket { number: state.begun + 1, finished: self.finished.subscribe() }
+        Ticket { number: state.begun + 1, finished: Arc::clone(&self.finished) }
     }
 
     /// Driver: the number of the exchange to begin now, if one is wanted and none is running.
@@ -64,7 +64,7 @@ impl Exchanges {
             state.phase = Phase::Idle;
         }
         drop(state);
-        self.finished.send_if_modified(|finished| {
+        self.finished.update(|finished| {
             let raised = number > *finished;
             *finished = number.max(*finished);
             raised
@@ -78,8 +78,8 @@ impl Exchanges {
 
 impl Ticket {
     /// Returns once an exchange that began after the ticket was drawn is over. Cancel-safe.
-    pub(super) async fn wait(mut self) {
-        // An error means that the node is gone, and with it every proof.
+    pub(super) async fn wait(self) {
+        // Never closed: a node that is gone has no proof, and whoever waits for one has a deadline.
         let _ = self.finished.wait_for(|finished| *finished >= self.number).await;
     }
 }

@@ -1,13 +1,13 @@
 //! Up to which number each stream is counted here, for session tokens (P-36).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use unstale_core::{EndCause, ProcessId, Seq, Stream};
 
+use super::watched::Watched;
 use crate::SessionToken;
 use crate::metrics::SessionOutcome;
 
@@ -25,7 +25,7 @@ pub(crate) struct Sessions {
 
 #[derive(Debug, Default)]
 struct Table {
-    counts: HashMap<Stream, watch::Sender<Count>>,
+    counts: HashMap<Stream, Arc<Watched<Count>>>,
     ended: VecDeque<Stream>,
 }
 
@@ -75,10 +75,10 @@ impl Sessions {
             // A write of this process was applied here before its token existed.
             return SessionOutcome::Met;
         }
-        let Some(mut count) = self.subscribe(stream) else {
+        let Some(count) = self.watched(stream) else {
             return SessionOutcome::Unknown;
         };
-        let now = *count.borrow();
+        let now = count.get();
         if now.meets(seq) {
             return SessionOutcome::Met;
         }
@@ -94,21 +94,21 @@ impl Sessions {
             )
             .await
             {
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) => return SessionOutcome::Unknown,
+                Ok(Some(_)) => {}
+                Ok(None) => return SessionOutcome::Unknown,
                 Err(_) => return SessionOutcome::Late,
             }
         }
         match timeout_at(deadline, count.wait_for(|count| count.meets(seq) || count.misses(seq))).await {
-            Ok(Ok(count)) if count.meets(seq) => SessionOutcome::Waited,
-            Ok(Ok(_)) | Err(_) => SessionOutcome::Late,
-            Ok(Err(_)) => SessionOutcome::Unknown,
+            Ok(Some(count)) if count.meets(seq) => SessionOutcome::Waited,
+            Ok(Some(_)) | Err(_) => SessionOutcome::Late,
+            Ok(None) => SessionOutcome::Unknown,
         }
     }
 
-    fn subscribe(&self, stream: Stream) -> Option<watch::Receiver<Count>> {
+    fn watched(&self, stream: Stream) -> Option<Arc<Watched<Count>>> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.counts.get(&stream).map(watch::Sender::subscribe)
+        table.counts.get(&stream).cloned()
     }
 
     /// Up to where `stream` is counted here, and the highest number that it was heard to have given out.
@@ -132,7 +132,7 @@ impl Sessions {
     pub(super) fn heard(&self, stream: Stream, last: Seq) {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = table.counts.get(&stream) {
-            tell(count, |count| {
+            count.update(|count| {
                 let raised = last > count.heard;
                 count.heard = count.heard.max(last);
                 raised
@@ -164,14 +164,14 @@ impl Sessions {
         {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(count) = table.counts.get(&stream) {
-                tell(count, change);
+                count.update(change);
                 return;
             }
         }
         let mut count = Count::default();
         change(&mut count);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.counts.insert(stream, watch::Sender::new(count));
+        table.counts.insert(stream, Arc::new(Watched::new(count)));
     }
 
     fn remember_ended(&self, stream: Stream) {
@@ -179,16 +179,11 @@ impl Sessions {
         table.ended.push_back(stream);
         if table.ended.len() > ENDED_MAX
             && let Some(forgotten) = table.ended.pop_front()
+            && let Some(count) = table.counts.remove(&forgotten)
         {
-            table.counts.remove(&forgotten);
+            count.close();
         }
     }
-}
-
-/// Changes a count; wakes those that wait for it, if there are any. Looked up while the count is locked: who comes later
-/// looks at the count before it waits.
-fn tell(count: &watch::Sender<Count>, change: impl FnOnce(&mut Count) -> bool) {
-    count.send_if_modified(|held| change(held) && count.receiver_count() > 0);
 }
 
 #[cfg(test)]

@@ -41,8 +41,13 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
     let machine = Machine::new(config, stream, plan.seed.choices(), now);
     // Whatever the machine made of its configuration counts once the driver has carried it out.
     let status = Status { state: State::Joining, ..machine.status(now) };
-    let domain_config =
-        DomainConfig { seed: plan.seed.of_tests(), fills: Fills::Refused, ..DomainConfig::default() };
+    let domain_config = DomainConfig {
+        seed: plan.seed.of_tests(),
+        fills: Fills::Refused,
+        #[cfg(feature = "mutations")]
+        without: plan.engine_without,
+        ..DomainConfig::default()
+    };
     let log = match plan.company {
         Company::Possible => ActLog::new(stream),
         Company::Never => ActLog::untold(stream),
