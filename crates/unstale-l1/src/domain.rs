@@ -207,13 +207,18 @@ impl Domain {
         self.shared.distrust.write().lift(id);
     }
 
-    /// Stores values from now on; what began to load before is still refused, since acts may have been missed meanwhile.
-    pub fn allow_fills(&self) {
+    /// Whatever began to load before this is old: it answers those who wait for it, and nobody who comes later.
+    pub fn overtake_loads(&self) {
         let mut section = Section::enter(&self.shared);
         let number = section.number();
         for table in section.acts().registry.tables() {
             table.floors().expire(number);
         }
+    }
+
+    /// Stores values from now on; what began to load before is still refused, since acts may have been missed meanwhile.
+    pub fn allow_fills(&self) {
+        self.overtake_loads();
         self.shared.fills.store(true, Ordering::Release);
     }
 

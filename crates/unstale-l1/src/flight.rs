@@ -26,6 +26,8 @@ pub(crate) struct Flight<K, V, E> {
     /// How many flights had begun before it.
     pub(crate) number: u64,
     pub(crate) began: Tick,
+    /// Whether its load reads nothing that is resident.
+    pub(crate) bypasses: bool,
     pub(crate) state: Mutex<State<V, E>>,
 }
 

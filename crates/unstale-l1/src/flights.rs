@@ -102,12 +102,12 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
     /// Leads a flight for a key, or joins the one under way if no act on the key or its cache came since that began. A flight
     /// that may not be joined flies on for those aboard.
     pub fn join<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Joined<K, V, E> {
-        self.board(key, Resident::Welcome, Mark(0))
+        self.board(key, Resident::Welcome, None)
     }
 
     /// The same, but ignores what is resident: to load a suspect again, or what is stale but not yet old.
     pub fn refresh<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Joined<K, V, E> {
-        self.board(key, Resident::Ignored, Mark(0))
+        self.board(key, Resident::Ignored, None)
     }
 
     /// Where the order of flights stands. Cheap: one load.
@@ -115,15 +115,16 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
         Mark(self.board.begun.load(Ordering::Acquire))
     }
 
-    /// As [`Flights::refresh`], but joins only a flight that began after the mark: for callers that must see the authority as
-    /// it is after they came. Those that come together still share a load.
+    /// As [`Flights::refresh`], but joins only a flight that began after the mark and was begun by this call, too: for callers
+    /// that must see the authority as it is after they came. Those that come together still share a load. Who leads it holds its
+    /// load in a bypassing scope ([`crate::Scope::bypassing`]); another load may be made of what was resident.
     pub fn join_after<Q: Probe<K> + ?Sized>(&self, key: &Q, mark: Mark) -> Joined<K, V, E> {
-        self.board(key, Resident::Ignored, mark)
+        self.board(key, Resident::Ignored, Some(mark))
     }
 
     /// Leads a flight for a key, or nothing if there is one that may be joined: to refresh eagerly, without waiting.
     pub fn try_refresh<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Lead<K, V, E>> {
-        match self.board(key, Resident::Ignored, Mark(0)) {
+        match self.board(key, Resident::Ignored, None) {
             Joined::Lead(lead) => Some(lead),
             Joined::Hit(_) | Joined::Wait(_) => None,
         }
@@ -178,7 +179,12 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
         !table.parts_moved(found) || !table.inner.shared.mechanisms.on(Mechanism::JoinChecksSubjects)
     }
 
-    fn board<Q: Probe<K> + ?Sized>(&self, key: &Q, resident: Resident, after: Mark) -> Joined<K, V, E> {
+    fn board<Q: Probe<K> + ?Sized>(
+        &self,
+        key: &Q,
+        resident: Resident,
+        after: Option<Mark>,
+    ) -> Joined<K, V, E> {
         let table = self.table();
         let begin = table.inner.shared.token();
         let hash = table.hash(key);
@@ -200,15 +206,16 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
             drop(shard);
             return Joined::Wait(Wait::new(self.clone(), flight, begin));
         }
-        let flight = self.board.begin(key.to_key(), hash, subject);
+        let flight = self.board.begin(key.to_key(), hash, subject, after.is_some());
         // One that may not be joined is replaced: it flies on for those aboard, and its lead still holds it.
         place.insert(Arc::clone(&flight));
         drop(shard);
         Joined::Lead(Lead::new(Arc::clone(&self.board), flight))
     }
 
-    fn may_join(&self, flight: &Flight<K, V, E>, after: Mark) -> bool {
-        flight.number >= after.0 && self.is_young_enough(flight.subject, flight.token)
+    fn may_join(&self, flight: &Flight<K, V, E>, after: Option<Mark>) -> bool {
+        after.is_none_or(|mark| flight.bypasses && flight.number >= mark.0)
+            && self.is_young_enough(flight.subject, flight.token)
     }
 }
 
@@ -219,7 +226,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Board<K, V, E> {
     }
 
     /// A new flight, under the lock of its shard: nobody sees it before it has its token.
-    fn begin(&self, key: K, hash: u64, subject: SubjectRef) -> Arc<Flight<K, V, E>> {
+    fn begin(&self, key: K, hash: u64, subject: SubjectRef, bypasses: bool) -> Arc<Flight<K, V, E>> {
         Arc::new(Flight {
             key,
             hash,
@@ -227,6 +234,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Board<K, V, E> {
             token: self.table.inner.shared.token(),
             number: self.begun.fetch_add(1, Ordering::AcqRel),
             began: self.table.clock().now(),
+            bypasses,
             state: Mutex::new(State::new()),
         })
     }

@@ -36,6 +36,7 @@ use crate::tick::Tick;
 pub struct Scope {
     recorded: Arc<Mutex<Recorded>>,
     own: SubjectRef,
+    bypasses: bool,
 }
 
 /// What a scope recorded.
@@ -53,7 +54,19 @@ pub struct Recorded {
 
 impl Scope {
     pub(crate) fn of_cache(own: SubjectRef) -> Self {
-        Self { recorded: Arc::default(), own }
+        Self { recorded: Arc::default(), own, bypasses: false }
+    }
+
+    /// The same, for a load that has to begin at the authority: what it reads through tables is loaded, too, as if nothing
+    /// were resident.
+    #[must_use]
+    pub fn bypassing(self) -> Self {
+        Self { bypasses: true, ..self }
+    }
+
+    /// Whether what is resident is hidden from the load.
+    pub const fn bypasses(&self) -> bool {
+        self.bypasses
     }
 
     /// The scope that is current on this thread, if a load is being polled on it.

@@ -141,9 +141,10 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let bounds = self.inner.bounds();
         let slot = self.inner.map.get(key);
         let verdict = slot.as_ref().map_or(Verdict::Dead, |slot| self.inner.judge(slot.head(), key, bounds));
-        if scope::is_active() {
-            let head = slot.as_ref().filter(|_| verdict == Verdict::Fresh).map(Slot::head);
-            self.inner.record(key, head);
+        if let Some(scope) = Scope::current() {
+            // What a bypassing load is not served it does not depend on either, but for the key.
+            let is_read = verdict == Verdict::Fresh && !scope.bypasses();
+            self.inner.record(key, slot.as_ref().filter(|_| is_read).map(Slot::head));
         }
         match (slot.map(Slot::into_found), verdict) {
             (Some(Found::Value(handle)), Verdict::Fresh) => Lookup::Hit(handle),
@@ -249,6 +250,10 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     #[cold]
     fn get_in_load<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Handle<V>> {
+        if Scope::current().is_some_and(|scope| scope.bypasses()) {
+            self.record_absent(key);
+            return None;
+        }
         match self.lookup(key) {
             Lookup::Hit(handle) => Some(handle),
             Lookup::Negative(_) | Lookup::Stale(_) | Lookup::Suspect(..) | Lookup::Miss => None,

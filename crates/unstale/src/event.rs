@@ -143,6 +143,8 @@ reasons! {
         SessionLate = "session-late",
         /// The origin of the session token is not known (any more).
         SessionUnknown = "session-unknown",
+        /// A load that bypasses what is cached read it.
+        Within = "within",
     }
 }
 

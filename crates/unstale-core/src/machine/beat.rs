@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::link::{BeatDue, Control};
 use super::waiting::Heard;
 use super::{Event, Machine, Output, State, WakeReason};
-use crate::{Beat, Echo, LinkId, Mechanism, Message, Stream, VectorRow, ViewWant};
+use crate::{Beat, Echo, Instant, LinkId, Mechanism, Message, Stream, VectorRow, ViewWant};
 
 impl Machine {
     pub(super) fn on_beat(&mut self, link: LinkId, beat: &Beat) {
@@ -105,7 +105,8 @@ impl Machine {
             member.compared = None;
         }
         if known || member.compared == Some(view) {
-            self.life.note_compared(member.echoed);
+            let echoed = self.surely_told(stream);
+            self.life.note_compared(echoed);
             return;
         }
         if now.since(member.view_asked) < pause {
@@ -115,6 +116,17 @@ impl Machine {
         let want = Message::ViewWant(ViewWant { stream: self.me });
         if let Some(link) = self.links.get_mut(&link) {
             link.push(Control::ready(want));
+        }
+    }
+
+    /// Up to which of this node's instants a member would have told it that it was ended (P-41). Who joins does not know yet;
+    /// where all others join, though, there is nobody else to be told by, and they wait for this node's answer.
+    fn surely_told(&self, stream: Stream) -> Instant {
+        let Some(member) = self.members.get(&stream) else { return Instant::ZERO };
+        let mut others = self.members.values().filter(|other| other.is_live());
+        match member.said {
+            Some((_, echoed, _)) if others.all(|other| other.joining) => echoed,
+            Some(_) | None => member.echoed,
         }
     }
 

@@ -330,6 +330,8 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             return None;
         }
         self.said_stale(reason);
+        // Whoever waits for what a load makes of it has to notice when one of its parts is ended.
+        self.cache.table().record(&self.key, &Found::Value(value.handle().clone()));
         taint();
         Some(Answer::of_value(value.clone(), Served::Stale))
     }

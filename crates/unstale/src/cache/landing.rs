@@ -43,7 +43,7 @@ pub(crate) enum Ending {
 impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Stores what was loaded, if no invalidation overtook it, and answers all who wait.
     pub(crate) fn land(&self, lead: Led<K, V>, goods: Goods<V>) -> Landing<K, V> {
-        let Goods { entry, kept_nowhere, fill, tags } = goods;
+        let Goods { entry, is_pure, kept_nowhere, fill, tags } = goods;
         let (began, key) = (lead.began(), lead.key().clone());
         self.end_pause(&key);
         let entry = if kept_nowhere.is_some() { entry.unstored() } else { entry };
@@ -68,7 +68,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             Some(Refusal::Moved) => Ending::Overtaken,
             _ => Ending::Current,
         };
-        let is_own = !is_newer && found.began() == began;
+        // Beginnings are kept in ticks, so equal ones do not say that nothing older went into it.
+        let is_own = is_pure && !is_newer && found.began() == began;
         // What memory refused is not for the store either, unless only memory was to be left out.
         let is_current = !is_newer && matches!(refusal, None | Some(Refusal::Unstored));
         let fill = fill.filter(|_| is_current).map(|(stock, lease)| Fill {

@@ -17,6 +17,9 @@ use super::{Cache, Key};
 /// invalidated, so is the loaded value. Work that the loader spawns as tasks of its own is outside, unless it is
 /// wrapped by [`Load::carry`].
 ///
+/// A load that has to come from the authority, since a read could not be proven fresh enough or its session's write was not
+/// seen, finds nothing resident in any cache: what it reads there is loaded, too.
+///
 /// What is said after the loader returned has no effect.
 pub struct Load<V> {
     notes: Arc<Notes<V>>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use unstale_core::{Instant, Mechanism};
-use unstale_l1::{Handle, Lookup as Found, Probe, Tick};
+use unstale_l1::{Found as Resident, Handle, Lookup as Found, Probe, Tick};
 
 use super::bounded::Bound;
 use super::call::{Answer, Call, ReadProof};
@@ -54,10 +54,15 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// What memory has for `key`, also if a plain read would not serve it. Never loads; counts nothing.
     pub fn lookup<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Lookup<V> {
+        if is_in_bypass() {
+            self.table().record_absent(key);
+            return Lookup::Miss;
+        }
         let found = self.table().lookup(key);
-        if matches!(found, Found::Stale(_) | Found::Suspect(..))
+        if let Found::Stale(handle) | Found::Suspect(handle, _) = &found
             && let Some(scope) = unstale_l1::Scope::current()
         {
+            self.table().record(key, &Resident::Value(handle.clone()));
             scope.taint();
         }
         match found {
@@ -119,6 +124,9 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     /// The news that there is no value, if that is fresh.
     pub(crate) fn known_nothing<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Option<Answer<V>> {
+        if is_in_bypass() {
+            return None;
+        }
         let Found::Negative(_) = self.table().lookup(key) else { return None };
         self.inner.metrics.negative_hits.increment();
         Some(Answer::of_nothing(Served::Hit))
@@ -140,6 +148,11 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
+/// Whether this is read by a load that has to begin at the authority.
+pub(super) fn is_in_bypass() -> bool {
+    unstale_l1::Scope::current().is_some_and(|scope| scope.bypasses())
+}
+
 impl ReadProof {
     /// Of an answer of which nothing was demanded: proven if anything is known about its age at all.
     pub(crate) fn undemanded(proof: Proven, at: Instant, served: Served, is_new: bool) -> Self {
@@ -151,6 +164,9 @@ impl ReadProof {
 impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// The answer of a call that was no plain hit.
     pub(crate) async fn answer(mut self) -> Result<Answer<V>, Error> {
+        if is_in_bypass() {
+            return self.bypass(BypassReason::Within).await;
+        }
         if let Some(token) = self.demand.session {
             let late = match self.cache.shared().session(&token).await {
                 SessionOutcome::Met | SessionOutcome::Waited => None,

@@ -46,6 +46,8 @@ pub(crate) enum StoreUse {
 /// An entry to land, and what the store is to be told if it was stored.
 pub(crate) struct Goods<V> {
     pub(crate) entry: NewEntry<Stored<V>>,
+    /// Whether it was made of nothing that was cached before its load began.
+    pub(crate) is_pure: bool,
     /// Why it is to be answered only.
     pub(crate) kept_nowhere: Option<FillRefusal>,
     pub(crate) fill: Option<(Stock, Lease)>,
@@ -74,6 +76,8 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         self.await_turn().await;
         metrics.loads.increment(self.trigger);
         let scope = Scope::new(self.cache.table());
+        // What has to come from the authority is made of what comes from there, too.
+        let scope = if self.store == StoreUse::Bypassed { scope.bypassing() } else { scope };
         let (load, notes) = Load::new(previous, scope.clone());
         let began = shared.now();
         let span = tracing::debug_span!(
@@ -180,7 +184,8 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
             let tags = tags.clone();
             (Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, lease)
         });
-        Some(Goods { entry, kept_nowhere, fill, tags })
+        let is_pure = self.store == StoreUse::Bypassed || recorded.subjects().next().is_none();
+        Some(Goods { entry, is_pure, kept_nowhere, fill, tags })
     }
 
     /// What becomes of a fresh record of the store.
@@ -190,7 +195,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let life = ticks(life.min(stocked.fresh_for));
         let tags = stocked.tags.clone();
         let entry = self.stale_entry(stocked).time_to_live(life);
-        Goods { entry, kept_nowhere: memory_refusal(&self.policy), fill: None, tags }
+        Goods { entry, is_pure: false, kept_nowhere: memory_refusal(&self.policy), fill: None, tags }
     }
 
     /// What the store had: stale from the start unless it is given a time to live, and kept for fail-safe as long as the store

@@ -42,7 +42,7 @@ impl Driver {
                 self.note_repaired(now, acts.len() as u64, via);
                 self.applied(stream, range, acts.len() as u64, via);
             }
-            Output::Counted { stream, have } => self.shared.sessions.counted(stream, have),
+            Output::Counted { stream, have } => self.count(stream, have),
             Output::Proof(proof) => self.shared.words.publish_proof(word_of(proof)),
             Output::Distrust { id, what, cause } => {
                 let span =
@@ -78,6 +78,15 @@ impl Driver {
             Output::Stamp(stamp) => self.merge_stamp(stamp),
             Output::Event(event) => self.observe(event),
         }
+    }
+
+    /// While a node joins, a count begins at what its member had given out (P-25). Those acts were never applied here, so no read
+    /// that comes after may join a load that began before.
+    fn count(&self, stream: Stream, have: Seq) {
+        if self.fills == Fills::Refused {
+            self.shared.domain.overtake_loads();
+        }
+        self.shared.sessions.counted(stream, have);
     }
 
     /// Applies acts. Decoding keys and dropping values runs code of the user's: if it panics, whole caches stand for their

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use unstale::metrics::names;
-use unstale::{Cache, ErrorKind, Freshness, Node, Served, SessionToken};
+use unstale::{Cache, ErrorKind, Freshness, Load, Node, Served, SessionToken};
 use unstale_port::memory::Hub;
 
 use crate::gate::Gate;
@@ -257,15 +257,42 @@ async fn an_invented_session_does_not_hold_a_request() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_made_of_older_values_is_not_taken_for_new() {
-    // P-13: the age of a value is that of its oldest part.
-    let (hub, one, _other) = cut_pair().await;
+    // P-13: the age of a value is that of its oldest part, though both were loaded within one tick of the clock.
+    let (_hub, one, _other) = cut_pair().await;
     let users = cache(&one);
     let pages: Cache<u64, String> = one.cache("pages").time_to_live(HOUR).build().unwrap();
     users.get_or_load(&7, Database::default().gives("old".to_owned())).await.unwrap();
-    hub.cut("a", "b");
-    pass(seconds(2)).await;
     let users_in_load = users.clone();
     let page = async move |_| Ok::<_, Infallible>((*users_in_load.get(&7).unwrap()).clone());
-    let read = pages.get_or_load(&7, page).freshness(Freshness::within(millis(250)).or_flag()).await.unwrap();
-    assert_eq!((read.as_str(), read.proven()), ("old", false));
+    let read = pages.get_or_load(&7, page).at(one.now()).await.unwrap();
+    assert_eq!((read.as_str(), read.served()), ("old", Served::Load));
+    assert!(!read.proven() || read.proof_age().is_some(), "nothing but the proof speaks for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bypass_reaches_what_a_value_is_made_of() {
+    // P-13, P-36: a page made of a cached user is no newer than that user.
+    let (hub, one, other) = cut_pair().await;
+    let (here, there) = (cache(&one), cache(&other));
+    let pages: Cache<u64, String> = other.cache("pages").time_to_live(HOUR).build().unwrap();
+    there.get_or_load(&7, Database::default().gives("old".to_owned())).await.unwrap();
+    hub.cut("a", "b");
+    let receipt = here.remove(&7).await.unwrap();
+    let page = |there: Cache<u64, String>| {
+        async move |_: Load<String>| {
+            let user = there.get_or_load(&7, Database::default().gives("new".to_owned())).await;
+            user.map(|user| (*user).clone())
+        }
+    };
+    let plain = pages.get_or_load(&1, page(there.clone())).await.unwrap();
+    assert_eq!(*plain, "old");
+    let read = pages.get_or_load(&1, page(there.clone())).session(receipt.session()).await.unwrap();
+    assert_eq!((read.as_str(), read.served(), read.proven()), ("new", Served::Bypass, true));
+    pass(seconds(2)).await;
+    there.remove(&7).await.unwrap();
+    there.get_or_load(&7, Database::default().gives("old".to_owned())).await.unwrap();
+    pass(seconds(2)).await;
+    let bounded = Freshness::within(millis(250));
+    let read = pages.get_or_load(&2, page(there.clone())).freshness(bounded).await.unwrap();
+    assert_eq!((read.as_str(), read.proven()), ("new", true));
 }
