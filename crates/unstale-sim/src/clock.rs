@@ -29,6 +29,8 @@ struct Cell {
     skew_ms: AtomicI64,
     /// The runtime's zero.
     zero: TokioInstant,
+    /// For how long the clock stood, if it does not count the machine's sleep.
+    slept: AtomicU64,
     /// Where the clock stands, for a process whose clock only its own thread ticks; 0 for one that is read.
     ticked: AtomicU64,
 }
@@ -43,6 +45,7 @@ impl SimClock {
             lag: AtomicU64::new(0),
             skew_ms: AtomicI64::new(skew_ms),
             zero: TokioInstant::now(),
+            slept: AtomicU64::new(0),
             ticked: AtomicU64::new(0),
         };
         Self { cell: Arc::new(cell) }
@@ -69,6 +72,11 @@ impl SimClock {
         self.cell.skew_ms.store(skew_ms, Ordering::Relaxed);
     }
 
+    /// Makes this a clock that does not count the machine's sleep, as P-38 forbids.
+    pub fn slept(&self, nanos: u64) {
+        self.cell.slept.fetch_add(nanos, Ordering::Relaxed);
+    }
+
     /// Makes this a clock that the process ticks itself, as P-39 forbids: it shows what it showed at the last tick.
     pub fn tick(&self) {
         self.cell.ticked.store(self.boot(), Ordering::Relaxed);
@@ -88,7 +96,7 @@ impl SimClock {
     }
 
     fn boot(&self) -> u64 {
-        self.shows(self.world())
+        self.shows(self.world()) - self.cell.slept.load(Ordering::Relaxed)
     }
 }
 
