@@ -1,5 +1,7 @@
 //! One seed, one history.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -272,6 +272,8 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         self.cache.report_of(CacheEvent::Bypassed(reason), || match reason {
             BypassReason::NotProven => shared.unproven(),
             BypassReason::SessionLate | BypassReason::SessionUnknown => session.map(Origin::of),
+            // The reason is that of the load that reads this.
+            BypassReason::Within => None,
         });
     }
 

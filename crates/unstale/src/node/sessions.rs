@@ -114,7 +114,7 @@ impl Sessions {
     /// Up to where `stream` is counted here, and the highest number that it was heard to have given out.
     pub(super) fn known(&self, stream: Stream) -> (Seq, Seq) {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let count = table.counts.get(&stream).map(|count| *count.borrow()).unwrap_or_default();
+        let count = table.counts.get(&stream).map(|count| count.get()).unwrap_or_default();
         (count.have, count.heard)
     }
 
