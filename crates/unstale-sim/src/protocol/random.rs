@@ -16,7 +16,7 @@ pub struct Schedule {
     pub one_host: bool,
     /// Whether each node dials the others under addresses that only it knows.
     pub behind_proxies: bool,
-    /// Kills, pauses, cuts, stalls.
+    /// Kills, goodbyes, pauses, cuts, stalls.
     pub faults: u64,
     /// Messages lost of 1,000; above 0 links are unordered.
     pub lost: u64,
@@ -91,6 +91,7 @@ impl Schedule {
 
 enum Fault {
     Kill(usize),
+    Leave(usize),
     Pause,
     Cut(usize, usize),
     Isolate(usize),
@@ -101,7 +102,15 @@ fn plan_fault(world: &mut World) -> Fault {
     let nodes = world.nodes.len();
     let a = world.random.below(nodes as u64) as usize;
     let b = (a + 1 + world.random.below(nodes as u64 - 1) as usize) % nodes;
-    match world.random.below(6) {
+    // Two goodbyes at once may leave one alone (PROTOCOL.md, "Not promised").
+    let may_leave = world.nodes.iter().flatten().filter(|node| !node.paused).count() == nodes;
+    match world.random.below(7) {
+        6 if may_leave => {
+            world.leave(a);
+            world.run_for(300 * MS);
+            world.kill(a);
+            Fault::Leave(a)
+        }
         0 => {
             world.kill(a);
             Fault::Kill(a)
@@ -130,7 +139,7 @@ fn plan_fault(world: &mut World) -> Fault {
 
 fn heal(world: &mut World, fault: &Fault) {
     match *fault {
-        Fault::Kill(a) => {
+        Fault::Kill(a) | Fault::Leave(a) => {
             if world.nodes[a].is_none() {
                 world.start(a);
             }

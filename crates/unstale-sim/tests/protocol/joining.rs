@@ -1,6 +1,7 @@
 //! Who has joined, and who works without.
 
-use unstale_sim::protocol::world::{Members, SECOND, World};
+use unstale_sim::protocol::world::{MS, Members, SECOND, World};
+use unstale_sim::violation::Promise;
 
 #[test]
 fn two_of_three_start_while_the_third_never_comes_up() {
@@ -120,4 +121,21 @@ fn a_member_that_only_some_have_heard_is_no_empty_slot() {
     world.run_for(SECOND);
     world.assert_joined();
     world.assert_coherent();
+}
+
+#[test]
+fn fixme_a_node_left_alone_by_goodbyes_is_not_told_that_a_new_majority_writes_without_it() {
+    // P-25a, P-25b: b and c left, so a proves the present; behind a cut they start anew, and find its slot vacant.
+    let mut world = World::joined(3, Members::Fixed, 58);
+    for index in [1, 2] {
+        world.leave(index);
+        world.run_for(500 * MS);
+        world.kill(index);
+    }
+    world.isolate(0);
+    world.start(1);
+    world.start(2);
+    world.run_for(5 * SECOND);
+    world.write(1, 1);
+    assert_eq!(world.verdict().map_err(|violation| violation.promise), Err(Promise::S1));
 }

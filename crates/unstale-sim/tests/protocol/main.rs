@@ -11,5 +11,6 @@ mod ends;
 mod holes;
 mod joining;
 mod lease;
+mod lives;
 mod proof;
 mod random;

@@ -10,7 +10,7 @@ use crate::protocol::world::{MS, address};
 use crate::violation::{Promise, Violation};
 
 /// As many lives as a scenario has time for.
-const LIVES: u64 = 20_000;
+const LIVES: u64 = 5_000;
 
 /// One name is lived under again and again (S5).
 pub(crate) fn many_lives(_: Option<&str>) -> Result<(), Violation> {
