@@ -21,7 +21,7 @@ const CAUGHT: [(Mechanism, &str, usize); 34] = [
     (Mechanism::TokenBeforeRead, "a removal of a tag", 1_000),
     (Mechanism::CheckAtStore, "two removals", 1_000),
     (Mechanism::UnpublishedUntilChecked, "two removals", 1_000),
-    (Mechanism::ReservationVisibleToDrops, "two removals", 100),
+    (Mechanism::ReservationVisibleToDrops, "two removals", 2_000),
     (Mechanism::ReaderRecheck, "a removal of a tag", 1_000),
     (Mechanism::ReaderRecheck, "an expiry of a part", 100),
     (Mechanism::FloorRecheck, "a clear", 100),
