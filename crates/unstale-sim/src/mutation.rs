@@ -12,6 +12,8 @@ pub enum Mutation {
     Nothing,
     /// A mechanism of the first level does not work.
     Engine(unstale_l1::Mechanism),
+    /// A mechanism of the protocol does not work.
+    Protocol(unstale_core::Mechanism),
     /// The node's clock is one that its own thread ticks (P-39).
     SelfTicked,
     /// The node's clock stands while the machine sleeps (P-38).
@@ -27,7 +29,8 @@ impl Mutation {
     pub fn without(name: &str) -> Option<Self> {
         let engine = unstale_l1::Mechanism::ALL.iter().copied().find(|mechanism| mechanism.name() == name);
         let clock = || OF_CLOCK.into_iter().find(|(known, _)| *known == name);
-        engine.map(Self::Engine).or_else(|| clock().map(|(_, mutation)| mutation))
+        let protocol = || unstale_core::Mechanism::from_name(name).map(Self::Protocol);
+        engine.map(Self::Engine).or_else(|| clock().map(|(_, mutation)| mutation)).or_else(protocol)
     }
 
     /// The planted bug of a name.
@@ -38,7 +41,7 @@ impl Mutation {
     /// The names of all mechanisms that can be switched off and are then caught.
     pub fn mechanisms() -> Vec<&'static str> {
         let engine = unstale_l1::Mechanism::ALL.iter().map(|mechanism| mechanism.name());
-        engine.chain(OF_CLOCK.iter().map(|(name, _)| *name)).collect()
+        engine.chain(unstale_core::Mechanism::ALL.iter().map(|mechanism| mechanism.name())).collect()
     }
 
     /// The names of all bugs that can be planted.
@@ -47,8 +50,14 @@ impl Mutation {
     }
 
     /// What scenarios of the protocol are told.
-    pub const fn in_protocol(self) -> Option<&'static str> {
-        None
+    pub fn in_protocol(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing | Self::Engine(_) => None,
+            Self::Protocol(mechanism) => Some(mechanism.name()),
+            Self::SelfTicked | Self::NotBoottime => {
+                OF_CLOCK.iter().find(|(_, mutation)| *mutation == self).map(|(name, _)| *name)
+            }
+        }
     }
 
     /// Configures a node with it.
@@ -56,6 +65,7 @@ impl Mutation {
         match self {
             Self::Nothing | Self::SelfTicked | Self::NotBoottime => builder,
             Self::Engine(mechanism) => builder.engine_without(mechanism),
+            Self::Protocol(mechanism) => builder.without(mechanism),
         }
     }
 
