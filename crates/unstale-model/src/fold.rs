@@ -7,10 +7,13 @@ impl State {
     /// One of the states that differ from this one by the names of the nodes only, the same one for all of them: nodes are called in
     /// the order of what can be said of them without a name; where that is equal, the least state is taken.
     pub(crate) fn folded(&self, nodes: usize) -> Self {
-        let mut order: Vec<(Looks, usize)> = (0..nodes).map(|node| (self.looks(node), node)).collect();
-        order.sort_unstable();
+        let mut order = [(Looks::default(), 0); LIVES];
+        for (node, place) in order.iter_mut().enumerate().take(nodes) {
+            *place = (self.looks(node), node);
+        }
+        order[..nodes].sort_unstable();
         let mut least = None;
-        permute_equals(&mut order, 0, &mut |order| {
+        permute_equals(&mut order[..nodes], 0, &mut |order| {
             let mut names = [0; LIVES];
             for (name, (_, node)) in order.iter().enumerate() {
                 names[*node] = name;
@@ -37,6 +40,9 @@ impl State {
 
     /// The same with node `n` called `names[n]`. The first life of a node has its node's place, the later ones keep theirs.
     fn renamed(&self, names: &[usize]) -> Self {
+        if names.iter().enumerate().all(|(node, name)| node == *name) {
+            return *self;
+        }
         let place = |life: usize| names.get(life).copied().unwrap_or(life);
         let set = |lives: Set| lives.iter().map(place).collect::<Set>();
         let view = |view: View| View {

@@ -130,6 +130,13 @@ impl Machine {
     fn entomb(&mut self, stream: Stream, tomb: Tomb) {
         let leaves = if tomb.cause == EndCause::Bye { Leaves::Electorate } else { Leaves::Nothing };
         self.slots.end(stream, &tomb.name, leaves);
+        // A successor that others told of takes the slot now.
+        let is_heir = |(other, member): &(&Stream, &Member)| {
+            **other != stream && member.is_live() && member.name == tomb.name
+        };
+        if let Some((heir, member)) = self.members.iter().filter(is_heir).last() {
+            self.slots.occupy(*heir, &member.name, member.address.as_ref());
+        }
         let transaction = tomb.at.plus(self.config.timing.longest_transaction);
         if tomb.rest.is_some() && transaction > self.now {
             // Its last one may still commit.

@@ -13,6 +13,7 @@ pub(super) struct Slots {
 
 /// One configured peer, and who took its place.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states of one thing")]
 pub(super) struct Place {
     pub(super) name: Option<Name>,
     pub(super) address: Bytes,
@@ -20,6 +21,8 @@ pub(super) struct Place {
     is_named: bool,
     /// The stream that took it last, alive or ended; none if it never came up, or was ended long ago.
     pub(super) stream: Option<Stream>,
+    /// Whether that one said so itself and has not ended: then nobody else's word moves it.
+    greeted: bool,
     pub(super) heard: Instant,
     /// Its member said goodbye: it is not of the electorate until its next hello.
     pub(super) left: bool,
@@ -54,6 +57,7 @@ impl Slots {
             address: slot.address.clone(),
             is_named: slot.name.is_some(),
             stream: None,
+            greeted: false,
             heard: now,
             left: false,
             vacant: false,
@@ -110,9 +114,10 @@ impl Slots {
         }
     }
 
-    /// A stream was told of: it takes its place, if it can be found by name or address.
+    /// A stream was told of: it takes its place, if it can be found by name or address, unless somebody is there who said hello: who
+    /// is told of may be the predecessor, told of by somebody who does not know of its end.
     pub(super) fn occupy(&mut self, stream: Stream, name: &Name, address: Option<&Bytes>) {
-        if let Some(place) = self.find(name, address, None) {
+        if let Some(place) = self.find(name, address, None).filter(|place| !place.greeted) {
             place.take(stream);
         }
     }
@@ -132,6 +137,7 @@ impl Slots {
             }
             place.heard = now;
             place.take(stream);
+            place.greeted = true;
         }
     }
 
@@ -141,8 +147,9 @@ impl Slots {
         if place.stream.is_none() {
             place.stream = Some(stream);
         }
-        if place.stream == Some(stream) && leaves == Leaves::Electorate {
-            place.left = true;
+        if place.stream == Some(stream) {
+            place.greeted = false;
+            place.left |= leaves == Leaves::Electorate;
         }
     }
 
@@ -150,6 +157,7 @@ impl Slots {
     pub(super) fn forget(&mut self, stream: Stream) {
         for place in self.slots.iter_mut().filter(|place| place.stream == Some(stream)) {
             place.stream = None;
+            place.greeted = false;
         }
     }
 
@@ -182,5 +190,48 @@ impl Place {
         self.stream = Some(stream);
         self.left = false;
         self.vacant = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ProcessId, machine};
+
+    const NOW: Instant = Instant(1);
+
+    fn stream(process: u128) -> Stream {
+        Stream::first(ProcessId(process))
+    }
+
+    fn two_slots() -> Slots {
+        let slot = |name: &str| machine::Slot {
+            name: Some(Name::new(name.to_owned()).expect("a name")),
+            address: name.to_owned().into(),
+        };
+        Slots::new(&Membership::Fixed(vec![slot("b"), slot("c")]), NOW)
+    }
+
+    #[test]
+    fn word_of_a_predecessor_does_not_put_a_node_that_said_hello_out_of_its_slot() {
+        let (mut slots, b) = (two_slots(), Name::new("b").expect("a name"));
+        let (first, second) = (stream(1), stream(2));
+        slots.greet(second, &b, None, None, NOW);
+        slots.occupy(first, &b, None);
+        assert_eq!(slots.of(second), Some(0));
+        // Its goodbye is its own: the electorate stays.
+        slots.end(first, &b, Leaves::Electorate);
+        assert_eq!((slots.of(second), slots.electorate()), (Some(0), 3));
+    }
+
+    #[test]
+    fn a_successor_that_is_told_of_takes_the_slot_of_one_that_ended() {
+        let (mut slots, b) = (two_slots(), Name::new("b").expect("a name"));
+        let (first, second) = (stream(1), stream(2));
+        slots.greet(first, &b, None, None, NOW);
+        slots.end(first, &b, Leaves::Electorate);
+        assert_eq!(slots.electorate(), 2);
+        slots.occupy(second, &b, None);
+        assert_eq!((slots.of(second), slots.electorate()), (Some(0), 3));
     }
 }
