@@ -39,6 +39,8 @@ pub fn live(lives: u64) -> Result<(), Violation> {
 }
 
 const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "admitter-dies", run: joining::admitter_dies },
+    Scenario { name: "newcomer-reaches-one", run: proving::newcomer_reaches_one },
     Scenario { name: "driver-told-late", run: counting::driver_told_late },
     Scenario { name: "frames-joined", run: counting::frames_joined },
     Scenario { name: "slow-peer", run: counting::slow_peer },
@@ -53,10 +55,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "beat-before-the-driver-knows", run: proving::beat_before_the_driver_knows },
     Scenario { name: "clock-of-another-life", run: proving::clock_of_another_life },
     Scenario { name: "steady-backlog", run: proving::steady_backlog },
-    Scenario { name: "newcomer-reaches-one", run: proving::newcomer_reaches_one },
     Scenario { name: "one-between", run: proving::one_between },
     Scenario { name: "one-way-cut", run: proving::one_way_cut },
-    Scenario { name: "admitter-dies", run: joining::admitter_dies },
     Scenario { name: "loads-before-it-joined", run: joining::loads_before_it_joined },
     Scenario { name: "first-word-held-up", run: joining::first_word_held_up },
     Scenario { name: "two-at-once", run: joining::two_at_once },
