@@ -12,11 +12,13 @@ pub(super) struct Joining {
     /// Until when it cannot have missed that a member came and went.
     in_sync: Instant,
     stores_since: Instant,
+    /// Whether this process has joined before.
+    has_joined: bool,
 }
 
 impl Joining {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { state: State::Joining, since: now, in_sync: now, stores_since: now }
+        Self { state: State::Joining, since: now, in_sync: now, stores_since: now, has_joined: false }
     }
 
     pub(super) const fn state(&self) -> State {
@@ -101,10 +103,9 @@ impl Machine {
         if !joined {
             return;
         }
-        if self.joining.state == State::Unjoined
-            && self.now.since(self.joining.in_sync) > self.config.timing.tell_ended()
-        {
-            // Who came and went meanwhile may be forgotten.
+        let is_long_ago = self.now.since(self.joining.in_sync) > self.config.timing.tell_ended();
+        if self.joining.state == State::Unjoined && (is_long_ago || !self.joining.has_joined) {
+            // Who came and went meanwhile may be forgotten; and who stores without ever having joined never knew those who wrote (P-25).
             self.distrust(Suspects::Everything, DistrustCause::Joined);
         }
         self.enter(if self.is_alone() { State::Alone } else { State::Joined });
@@ -118,6 +119,7 @@ impl Machine {
             self.joining.stores_since = self.now;
         }
         self.joining.state = state;
+        self.joining.has_joined |= self.joining.is_joined();
         self.put(Output::State(state));
         self.update_proof();
         self.update_announce();

@@ -60,6 +60,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "loads-before-it-joined", run: joining::loads_before_it_joined },
     Scenario { name: "first-word-held-up", run: joining::first_word_held_up },
     Scenario { name: "two-at-once", run: joining::two_at_once },
+    Scenario { name: "stores-unjoined", run: joining::stores_unjoined },
     Scenario { name: "killed-before-the-number", run: ending::killed_before_the_number },
     Scenario { name: "killed-after-the-number", run: ending::killed_after_the_number },
     Scenario { name: "goodbye-overtakes", run: ending::goodbye_overtakes },

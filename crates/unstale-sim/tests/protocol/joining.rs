@@ -124,6 +124,28 @@ fn a_member_that_only_some_have_heard_is_no_empty_slot() {
 }
 
 #[test]
+fn who_stored_before_it_ever_joined_distrusts_all_of_it_when_it_joins() {
+    // P-25: b wrote while it was alone, and died before a met it; nobody else knows.
+    let mut world = World::joined(2, Members::Fixed, 59).on_one_host();
+    world.leave(0);
+    world.run_for(500 * MS);
+    world.kill(0);
+    world.isolate(0);
+    world.start(0);
+    world.run_for(SECOND);
+    world.write(1, 1);
+    assert!(world.truth.records[0].announced);
+    world.kill(1);
+    world.mend_all();
+    world.start(1);
+    world.run_for(2 * SECOND);
+    world.assert_joined();
+    world.assert_coherent();
+    assert_eq!(world.peek(0).distrusts.len(), 1);
+    assert!(world.peek(1).distrusts.is_empty(), "it stored nothing before it joined");
+}
+
+#[test]
 fn fixme_a_node_left_alone_by_goodbyes_is_not_told_that_a_new_majority_writes_without_it() {
     // P-25a, P-25b: b and c left, so a proves the present; behind a cut they start anew, and find its slot vacant.
     let mut world = World::joined(3, Members::Fixed, 58);

@@ -88,3 +88,23 @@ pub(crate) fn two_at_once(without: Option<&str>) -> Result<(), Violation> {
     world.run_for(2 * SECOND);
     settle(world)
 }
+
+/// A newcomer that is cut off stores without having joined, and whoever wrote meanwhile dies before it was met (P-25).
+pub(crate) fn stores_unjoined(without: Option<&str>) -> Result<(), Violation> {
+    let mut world = World::new(2, Members::Fixed, 245).on_one_host().without(without).join();
+    world.leave(0);
+    world.run_for(500 * MS);
+    world.kill(0);
+    world.isolate(0);
+    world.start(0);
+    world.run_for(SECOND);
+    for key in 0..10 {
+        world.write(1, key);
+        world.run_for(20 * MS);
+    }
+    world.kill(1);
+    world.mend_all();
+    world.start(1);
+    world.run_for(SECOND);
+    settle(world)
+}
