@@ -90,50 +90,85 @@ impl Head {
     /// Whether an act on a tag or a dependency came after the token.
     #[inline]
     pub(crate) fn subjects_moved(&self, fences: &Fences, applied: &AtomicU64) -> bool {
-        !matches!(self.subjects, Subjects::Few { count: 0, .. }) && self.some_moved(fences, applied)
+        let (refs, checked): (&[SubjectRef], _) = match &self.subjects {
+            Subjects::Few { count: 0, .. } | Subjects::Version(_) => return false,
+            Subjects::Few { refs, count, checked, .. } => (&refs[..usize::from(*count)], checked),
+            Subjects::Many { list, checked } => (&list.refs, checked),
+        };
+        // Read before the fences: an act that ends in between makes the next reader look again.
+        let before = applied.load(Ordering::Acquire);
+        !checked.stands_at(before, self.token) && self.some_moved(refs, checked, before, fences, applied)
     }
 
-    fn some_moved(&self, fences: &Fences, applied: &AtomicU64) -> bool {
-        match &self.subjects {
-            Subjects::Version(_) => false,
-            Subjects::Few { refs, count, .. } => {
-                refs[..usize::from(*count)].iter().any(|subject| fences.moved_since(*subject, self.token))
-            }
-            Subjects::Many(many) => many.moved(fences, self.token, applied),
+    fn some_moved(
+        &self,
+        refs: &[SubjectRef],
+        checked: &Checked,
+        before: u64,
+        fences: &Fences,
+        applied: &AtomicU64,
+    ) -> bool {
+        let moved = refs.iter().any(|subject| fences.moved_since(*subject, self.token));
+        if !moved {
+            checked.set(fences.count_before(before, applied), self.token);
         }
+        moved
     }
 }
 
 /// Which tags and dependencies, tags first, and the value's own version if it has one.
 #[derive(Debug)]
 pub(crate) enum Subjects {
-    Few { tags: u8, count: u8, refs: [SubjectRef; INLINE_MAX] },
+    Few { tags: u8, count: u8, checked: Checked, refs: [SubjectRef; INLINE_MAX] },
     Version(u64),
-    Many(Box<Many>),
+    Many { checked: Checked, list: Box<Many> },
 }
 
-const INLINE_MAX: usize = 3;
+const INLINE_MAX: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Many {
-    /// The count of acts at which none of them had moved: while it stands, one word answers for all.
-    checked: AtomicU64,
     version: Option<u64>,
     tags: usize,
     refs: Box<[SubjectRef]>,
 }
 
+/// The count of acts at which no subject had moved: while it stands, one word that changes with every act answers for all their
+/// fences. Kept as its distance from the entry's token; acts at a greater distance are not remembered.
+#[derive(Debug)]
+pub(crate) struct Checked(AtomicU32);
+
+impl Checked {
+    const NEVER: u32 = u32::MAX;
+
+    fn new() -> Self {
+        Self(AtomicU32::new(Self::NEVER))
+    }
+
+    #[inline]
+    fn stands_at(&self, applied: u64, token: u64) -> bool {
+        let checked = self.0.load(Ordering::Relaxed);
+        checked != Self::NEVER && applied.wrapping_sub(token) == u64::from(checked)
+    }
+
+    fn set(&self, applied: u64, token: u64) {
+        let distance = u32::try_from(applied.wrapping_sub(token)).unwrap_or(Self::NEVER);
+        self.0.store(distance, Ordering::Relaxed);
+    }
+}
+
 impl Subjects {
     /// `refs` has the tags first.
     pub(crate) fn new(refs: &[SubjectRef], tags: usize, version: Option<u64>) -> Self {
+        let checked = Checked::new();
         match version {
             Some(version) if refs.is_empty() => Self::Version(version),
             None if refs.len() <= INLINE_MAX => {
                 let mut few = [SubjectRef::default(); INLINE_MAX];
                 few[..refs.len()].copy_from_slice(refs);
-                Self::Few { tags: tags as u8, count: refs.len() as u8, refs: few }
+                Self::Few { tags: tags as u8, count: refs.len() as u8, checked, refs: few }
             }
-            _ => Self::Many(Box::new(Many { checked: AtomicU64::new(0), version, tags, refs: refs.into() })),
+            _ => Self::Many { checked, list: Box::new(Many { version, tags, refs: refs.into() }) },
         }
     }
 
@@ -141,7 +176,7 @@ impl Subjects {
         match self {
             Self::Few { refs, count, .. } => &refs[..usize::from(*count)],
             Self::Version(_) => &[],
-            Self::Many(many) => &many.refs,
+            Self::Many { list, .. } => &list.refs,
         }
     }
 
@@ -149,7 +184,7 @@ impl Subjects {
         let tags = match self {
             Self::Few { tags, .. } => usize::from(*tags),
             Self::Version(_) => 0,
-            Self::Many(many) => many.tags,
+            Self::Many { list, .. } => list.tags,
         };
         &self.all()[tags..]
     }
@@ -158,23 +193,8 @@ impl Subjects {
         match self {
             Self::Few { .. } => None,
             Self::Version(version) => Some(*version),
-            Self::Many(many) => many.version,
+            Self::Many { list, .. } => list.version,
         }
-    }
-}
-
-impl Many {
-    fn moved(&self, fences: &Fences, token: u64, applied: &AtomicU64) -> bool {
-        // Read before the fences: an act that ends in between makes the next reader look again.
-        let before = applied.load(Ordering::Acquire);
-        if self.checked.load(Ordering::Relaxed) == before {
-            return false;
-        }
-        let moved = self.refs.iter().any(|subject| fences.moved_since(*subject, token));
-        if !moved {
-            self.checked.store(fences.count_before(before, applied), Ordering::Relaxed);
-        }
-        moved
     }
 }
 
@@ -390,14 +410,28 @@ mod tests {
             |n: u64| Fences::new(crate::fence::Rows::SMALL, n, crate::mechanism::Mechanisms::default());
         let refs: Vec<_> = (0..5).map(|n| place(n).of_key_hash(n)).collect();
         for (count, tags, version) in
-            [(0, 0, None), (3, 2, None), (4, 1, None), (0, 0, Some(9)), (2, 1, Some(9))]
+            [(0, 0, None), (2, 2, None), (2, 1, None), (4, 1, None), (0, 0, Some(9)), (2, 1, Some(9))]
         {
             let subjects = Subjects::new(&refs[..count], tags, version);
             assert_eq!(subjects.all(), &refs[..count]);
             assert_eq!(subjects.dependencies(), &refs[tags..count]);
             assert_eq!(subjects.version(), version);
-            let is_boxed = matches!(subjects, Subjects::Many(_));
-            assert_eq!(is_boxed, count > 3 || (count > 0 && version.is_some()));
+            let is_boxed = matches!(subjects, Subjects::Many { .. });
+            assert_eq!(is_boxed, count > 2 || (count > 0 && version.is_some()));
+        }
+    }
+
+    #[test]
+    fn what_was_checked_stands_until_the_next_act_and_at_no_other_count() {
+        let checked = Checked::new();
+        let (token, far) = (7, 7 + u64::from(u32::MAX));
+        assert!([7, 8, far].iter().all(|applied| !checked.stands_at(*applied, token)));
+        checked.set(9, token);
+        assert!(checked.stands_at(9, token));
+        assert!([6, 8, 10, 9 + (1 << 32)].iter().all(|applied| !checked.stands_at(*applied, token)));
+        for beyond in [far, far + 1, 6] {
+            checked.set(beyond, token);
+            assert!(!checked.stands_at(beyond, token), "{beyond} is too far to be remembered");
         }
     }
 
