@@ -1,13 +1,16 @@
 //! The caches of a simulated process, and the loaders that fill them.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use unstale::{Cache, Error, FailSafe, Load, Loaded, Node, Value};
+use unstale::{Cache, Clock as _, Error, FailSafe, Load, Loaded, Node, Value};
 
+use crate::clock::SimClock;
 use crate::database::Database;
 use crate::layout::{Kind, Layout, Part, Shown, ShownCodec, Subject};
+use crate::planted::{About, Memo, Planted, Ticket};
 
 /// What the caches of a world are like.
 #[derive(Clone, Copy, Debug)]
@@ -28,15 +31,42 @@ pub struct Terms {
     pub store: bool,
 }
 
+/// What caches are filled from.
+#[derive(Clone)]
+pub struct Source {
+    /// Which subjects there are.
+    pub layout: Layout,
+    /// Where rows come from.
+    pub database: Database,
+    /// What is wrong.
+    pub bug: Bug,
+}
+
+/// What is planted into the caches of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Bug {
+    /// Which.
+    pub planted: Option<Planted>,
+    /// The cache in front of the cache, if the bug is in one.
+    pub memo: Option<Arc<Memo>>,
+}
+
 /// The caches of one process. The loaders hold them, too.
 pub struct Caches {
     layout: Layout,
     database: Database,
     node: Node,
+    bug: Bug,
+    clock: SimClock,
+    /// What was loaded last, where a memo wants it.
+    last: Mutex<BTreeMap<Subject, Shown>>,
     rows: Cache<u64, Shown>,
     pages: Cache<u64, Shown>,
     books: Cache<u64, Shown>,
 }
+
+/// How old the snapshots are that some bug reads.
+const SNAPSHOT: Duration = Duration::from_millis(30);
 
 /// Why a loader gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +82,8 @@ impl std::error::Error for Down {}
 
 impl Caches {
     /// Builds them on a node.
-    pub fn build(node: &Node, terms: Terms, layout: Layout, database: Database) -> Result<Arc<Self>, Error> {
+    pub fn build(node: &Node, clock: &SimClock, terms: Terms, source: Source) -> Result<Arc<Self>, Error> {
+        let Source { layout, database, bug } = source;
         let cache = |kind: Kind| {
             let mut cache = node
                 .cache::<u64, Shown>(kind.cache())
@@ -78,7 +109,17 @@ impl Caches {
             cache.build()
         };
         let (rows, pages, books) = (cache(Kind::Row)?, cache(Kind::Page)?, cache(Kind::Book)?);
-        Ok(Arc::new(Self { layout, database, node: node.clone(), rows, pages, books }))
+        Ok(Arc::new(Self {
+            layout,
+            database,
+            node: node.clone(),
+            bug,
+            clock: clock.clone(),
+            last: Mutex::default(),
+            rows,
+            pages,
+            books,
+        }))
     }
 
     /// The cache of a kind.
@@ -105,20 +146,63 @@ impl Caches {
         format!("t{}", self.layout.tag(row))
     }
 
+    /// What the memo in front of the cache has, if there is one.
+    #[inline]
+    pub fn memorised(&self, subject: Subject) -> Option<Shown> {
+        self.bug.memo.as_ref()?.get(subject, self.clock.wall_ms())
+    }
+
+    /// Whether what the memo has is called proven.
+    pub fn is_naive(&self) -> bool {
+        self.bug.planted == Some(Planted::Naive)
+    }
+
+    /// An act of this process is about these.
+    pub fn forget(&self, about: About) {
+        if let Some(memo) = &self.bug.memo {
+            memo.act(about, self.clock.wall_ms());
+        }
+    }
+
     /// What the database has for a subject, made of what the caches have of its parts.
     pub async fn load(self: Arc<Self>, subject: Subject, load: Load<Shown>) -> Result<Loaded<Shown>, Down> {
-        match self.layout.place(subject).0 {
-            Kind::Row => self.load_row(subject, &load).await,
-            Kind::Page => self.load_page(subject).await.map(Loaded::value),
-            Kind::Book => self.load_book(subject).await.map(Loaded::value),
+        let ticket = self.bug.memo.as_ref().map(|memo| memo.begin(subject));
+        let loaded = match self.layout.place(subject).0 {
+            Kind::Row => self.load_row(subject, &load).await?,
+            Kind::Page => Loaded::value(self.load_page(subject).await?),
+            Kind::Book => Loaded::value(self.load_book(subject).await?),
+        };
+        if let Some(ticket) = ticket {
+            self.memorise(subject, ticket);
         }
+        Ok(loaded)
+    }
+
+    /// What was loaded last for a subject goes to the memo, which judges by itself whether it may.
+    fn memorise(&self, subject: Subject, ticket: Ticket) {
+        let (Some(memo), Some(shown)) = (&self.bug.memo, self.loaded(subject)) else { return };
+        memo.put(subject, shown, ticket, self.clock.wall_ms());
+    }
+
+    fn note(&self, subject: Subject, shown: Shown) {
+        if self.bug.memo.is_some() {
+            self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(subject, shown);
+        }
+    }
+
+    fn loaded(&self, subject: Subject) -> Option<Shown> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).get(&subject).copied()
     }
 
     async fn load_row(&self, row: Subject, load: &Load<Shown>) -> Result<Loaded<Shown>, Down> {
         let plan = self.database.begin();
         load.tag(self.tag(row));
         pause(plan.before).await;
-        let version = self.database.read(row, plan.lag);
+        let version = if self.bug.planted == Some(Planted::OldSnapshot) {
+            self.database.read(row, plan.lag.max(SNAPSHOT))
+        } else {
+            self.database.read(row, plan.lag)
+        };
         pause(plan.after).await;
         if plan.fails {
             return Err(Down);
@@ -128,7 +212,9 @@ impl Caches {
         if plan.conditional && load.previous().is_some_and(is_same) {
             return Ok(Loaded::not_modified());
         }
-        Ok(Loaded::value(Shown::of(Part { subject: row, version, began: plan.began })))
+        let shown = Shown::of(Part { subject: row, version, began: plan.began });
+        self.note(row, shown);
+        Ok(Loaded::value(shown))
     }
 
     async fn load_page(self: &Arc<Self>, page: Subject) -> Result<Shown, Down> {
@@ -141,6 +227,7 @@ impl Caches {
             shown.add(&part);
             pause(plan.after / 2).await;
         }
+        self.note(page, shown);
         Ok(shown)
     }
 

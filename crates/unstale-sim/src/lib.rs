@@ -11,6 +11,7 @@ pub mod layout;
 pub mod model;
 pub mod mutation;
 pub mod network;
+pub mod planted;
 pub mod process;
 pub mod protocol;
 pub mod report;

@@ -12,10 +12,9 @@ use unstale::{
     ErrorKind, Event, Events, Freshness, Instant, Load, Node, NodeBuilder, Read, Served, SessionToken, Value,
 };
 
-use crate::caches::{Caches, Terms};
+use crate::caches::{Caches, Source, Terms};
 use crate::clock::SimClock;
-use crate::database::Database;
-use crate::layout::{Layout, Shown, Subject};
+use crate::layout::{Shown, Subject};
 use crate::model::{Act, Claim, Expected};
 use crate::network::Life;
 
@@ -95,8 +94,7 @@ impl Process {
         life: Life,
         build: impl FnOnce() -> (NodeBuilder, SimClock),
         terms: Terms,
-        layout: Layout,
-        database: Database,
+        source: Source,
     ) -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime without input and output needs nothing of the system");
@@ -105,7 +103,7 @@ impl Process {
             (builder.start().await.expect("the configuration makes sense"), clock)
         });
         let guard = runtime.enter();
-        let caches = Caches::build(&node, terms, layout, database).expect("the caches make sense");
+        let caches = Caches::build(&node, &clock, terms, source).expect("the caches make sense");
         let events = node.events();
         drop(guard);
         let done = Arc::default();
@@ -247,6 +245,12 @@ fn push(done: &Mutex<Vec<Done>>, what: Done) {
 }
 
 async fn read(caches: Arc<Caches>, ask: Ask, at: Instant) -> Result<Answered, ErrorKind> {
+    if ask.freshness.is_none()
+        && ask.session.is_none()
+        && let Some(shown) = caches.memorised(ask.subject)
+    {
+        return Ok(Answered { shown, claim: Claim::Fresh, age: None });
+    }
     let (kind, key) = caches.layout().place(ask.subject);
     let of_loader = Arc::clone(&caches);
     let loader = move |load: Load<Shown>| of_loader.load(ask.subject, load);

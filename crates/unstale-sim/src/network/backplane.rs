@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use unstale_codec::native;
+use unstale_core::Message;
 use unstale_port::{Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, Reach, Retry};
 
 use super::wire::Seat;
@@ -85,7 +87,9 @@ impl Net {
         if writable {
             self.tell(life, Event::Writable { link });
         }
-        if let Some(seat) = self.seats.get_mut(&life) {
+        if let Some(seat) = self.seats.get_mut(&life)
+            && is_late_news(frame)
+        {
             seat.sent.push_back(frame.clone());
             if seat.sent.len() > GHOSTS_MAX {
                 seat.sent.pop_front();
@@ -192,6 +196,12 @@ impl Net {
             self.breaking.insert((at, peer_link));
         }
     }
+}
+
+/// What a network may still hold of a dead process: acts and beats. A greeting belongs to its link and never comes again: links are
+/// authenticated.
+fn is_late_news(frame: &Frame) -> bool {
+    matches!(native::decode(frame.clone()), Ok(Message::Frame(_) | Message::Beat(_)))
 }
 
 impl Backplane for SimBackplane {

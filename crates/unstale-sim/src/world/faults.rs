@@ -134,6 +134,9 @@ impl World {
             // Committed, and nobody was told: not announced, and what the store holds of it is nobody's promise.
             self.untold.insert(row);
         }
+        // Nobody may ever hear of what was not announced: its writer was told so.
+        let unannounced = std::mem::take(&mut self.seats[node].unannounced);
+        self.untold.extend(unannounced);
         if loses {
             self.network.lose_what_it_sent(process.life);
         }

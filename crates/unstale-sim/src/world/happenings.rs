@@ -1,9 +1,10 @@
 //! What a process did while it ran: calls that returned, and what its node reports.
 
-use unstale::{Event, ProtocolEvent};
+use unstale::{Event, ProtocolEvent, State};
 
 use super::{World, short};
 use crate::process::Done;
+use crate::schedule::WorldKind;
 use crate::violation::Violation;
 
 impl World {
@@ -23,7 +24,10 @@ impl World {
 
     pub(super) fn take_events(&mut self, node: usize, step: u64, until: u64) {
         let mut ended = Vec::new();
-        let Some(process) = &mut self.seats[node].process else { return };
+        let is_mesh = self.schedule.shape.kind == WorldKind::Mesh;
+        let seat = &mut self.seats[node];
+        let lonely = &mut seat.lonely;
+        let Some(process) = &mut seat.process else { return };
         while let Some(event) = process.next_event() {
             match event {
                 Event::Applied { stream, range, .. } => {
@@ -43,9 +47,12 @@ impl World {
                     self.story
                         .tell(until, None, || format!("n{node} has ended {} ({cause:?})", short(stream)));
                 }
+                Event::State(state) => {
+                    *lonely = is_mesh && state == State::Alone;
+                    self.story.tell(until, None, || format!("n{node} is {state:?}"));
+                }
                 Event::Cache { .. } => {}
                 other @ (Event::Unannounced { .. }
-                | Event::State(_)
                 | Event::Distrusted { .. }
                 | Event::Lifted { .. }
                 | Event::Protocol(_)

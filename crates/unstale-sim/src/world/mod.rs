@@ -13,6 +13,7 @@ use unstale::{NodeBuilder, Seq, SessionToken, Stream};
 use unstale_port::memory::{MemoryStore, StoreLimits};
 use unstale_port::{Peer, Peers};
 
+use crate::caches::Source;
 use crate::clock::SimClock;
 use crate::database::Database;
 use crate::dice::{Dice, mix};
@@ -21,6 +22,7 @@ use crate::layout::{Layout, Subject};
 use crate::model::{Claim, Model};
 use crate::mutation::Mutation;
 use crate::network::{Life, Network};
+use crate::planted::Seen;
 use crate::process::Process;
 use crate::schedule::{Action, Schedule, WorldKind};
 use crate::store::{SlowStore, WorldTimer};
@@ -68,6 +70,10 @@ struct Seat {
     /// Since when nothing of its own keeps it from hearing others.
     well_since: u64,
     leaving: bool,
+    /// Its process found nobody and took itself for the first of an elastic mesh: others are no members of it, nor it of theirs.
+    lonely: bool,
+    /// Rows that its process wrote without being announced.
+    unannounced: Vec<Subject>,
     /// Rows that its process holds while its writes have not returned.
     locked: Vec<Subject>,
 }
@@ -129,6 +135,8 @@ impl World {
                 clock: draw_clock(&mut dice, shape.skew_ms, shape.drift, &faults),
                 well_since: 0,
                 leaving: false,
+                lonely: false,
+                unannounced: Vec::new(),
                 locked: Vec::new(),
             })
             .collect();
@@ -259,6 +267,7 @@ impl World {
         let seat = &mut self.seats[node];
         seat.lives += 1;
         seat.leaving = false;
+        seat.lonely = false;
         seat.stopped = None;
         if seat.lives > 1 {
             self.faults.count(Fault::Restart);
@@ -269,20 +278,26 @@ impl World {
         let peers = self.peers_of(node);
         let seed = mix(self.schedule.seed ^ mix(life.0));
         let (now, network, store, mutation) = (self.now, &self.network, self.store.clone(), self.mutation);
+        let seen = Seen::default();
+        let bug = mutation.bug(shape.layout);
+        let tap = mutation.tap(bug.memo.clone(), Arc::clone(&seen));
+        let source = Source { layout: shape.layout, database: self.database.clone(), bug };
         let build = || {
-            let backplane = network.join(life, node, peers, shape.listening, mutation.tap());
+            let backplane = network.join(life, node, peers, shape.listening, tap);
             let clock = SimClock::new(now, offset, drift, skew);
             let mut builder: NodeBuilder = unstale::Node::builder("sim")
                 .name(name_of(node))
                 .backplane(backplane)
-                .seed(seed)
+                .seed(mutation.seed(seed, node))
                 .clock(clock.clone());
             if let Some(store) = store {
                 builder = builder.store(store);
             }
             (mutation.of(builder), clock)
         };
-        let process = Process::start(life, build, shape.terms, shape.layout, self.database.clone());
+        let process = Process::start(life, build, shape.terms, source);
+        // A tap sees the caches from now on.
+        let _ = seen.set((Arc::clone(&process.caches), process.clock.clone()));
         self.seats[node].process = Some(process);
         self.seats[node].well_since = now;
         self.model.born(node);

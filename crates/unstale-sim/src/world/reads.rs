@@ -31,6 +31,7 @@ impl World {
         let mut misses = Vec::new();
         let (layout, now) = (self.layout(), self.now);
         let seat = &mut self.seats[node];
+        let lonely = seat.lonely;
         let Some(process) = &mut seat.process else { return Ok(()) };
         let (model, story) = (&self.model, &mut self.story);
         let mut checked = 0;
@@ -42,7 +43,14 @@ impl World {
                 let (kind, key) = layout.place(subject);
                 let cache = process.caches.of(kind);
                 let kind_of_read = (word >> 32) % 100;
-                if kind_of_read < 70 {
+                let memorised = process.caches.memorised(subject);
+                if let Some(shown) = memorised {
+                    let naive = process.caches.is_naive() && kind_of_read >= 70;
+                    let claim = if naive { Claim::Proven } else { Claim::Fresh };
+                    checked += 1;
+                    let since = naive.then(|| before(now, Duration::from_secs(1)));
+                    model.check_now(node, subject, &shown, claim, since)?;
+                } else if kind_of_read < 70 {
                     match cache.get(&key) {
                         Some(value) => {
                             checked += 1;
@@ -63,7 +71,7 @@ impl World {
                     if let Some(read) = cache.get_within(&key, at, within) {
                         checked += 1;
                         story.note(fact(&read));
-                        let since = Some(before(now, within));
+                        let since = (!lonely).then(|| before(now, within));
                         model.check_now(node, subject, &read, Claim::Proven, since).inspect_err(|_| {
                             story.tell(now, None, || {
                                 format!("n{node} gets {} within {within:?}", layout.name(subject))
@@ -114,7 +122,8 @@ impl World {
         }
         ask.repeat = dice.hits(200);
         let began = self.now;
-        let since = since.map(|within| before(began, within));
+        let lonely = self.seats[node].lonely;
+        let since = since.filter(|_| !lonely).map(|within| before(began, within));
         let expected = self.model.expect(node, ask.subject, since, ask.session);
         let Some(process) = &mut self.seats[node].process else { return };
         let at = process.within(|process| process.node.now());
@@ -153,7 +162,9 @@ impl World {
             )
         });
         let expected = &match age {
-            Some(age) if expected.since().is_none() => expected.clone().since_at(before(began, age)),
+            Some(age) if expected.since().is_none() && !self.seats[node].lonely => {
+                expected.clone().since_at(before(began, age))
+            }
             _ => expected.clone(),
         };
         self.model.check(expected, &shown, claim)

@@ -9,6 +9,7 @@ use crate::caches::Caches;
 use crate::dice::Dice;
 use crate::layout::{Kind, Part, Shown, Subject, Version};
 use crate::model::Act;
+use crate::planted::About;
 use crate::process::Done;
 use crate::schedule::Write;
 
@@ -85,10 +86,12 @@ impl World {
             self.untold.remove(row);
         }
         self.story.note(token.seq().0 ^ u64::from(announced) << 40);
+        let announced = announced && !self.seats[node].lonely;
         let Some(life) = self.seats[node].process.as_ref().map(|process| process.life) else { return };
         if announced {
             self.announced.entry(life).or_default().push((now, token.stream(), token.seq()));
         } else {
+            self.seats[node].unannounced.extend(act.covers.iter().map(|(row, _)| *row));
             self.story.tell(now, None, || format!("n{node}'s write {} is unannounced", token.seq().0));
         }
         let subjects: Vec<Subject> = act.covers.iter().map(|(subject, _)| *subject).collect();
@@ -176,6 +179,9 @@ async fn tell(
     let one = rows.first().copied().unwrap_or_default();
     let key = u64::from(one);
     let tag = caches.tag(one);
+    for about in abouts(&caches, write, &rows) {
+        caches.forget(about);
+    }
     let receipt = match write {
         Write::Remove => cache.remove(&key).await,
         Write::Expire => cache.expire(&key).await,
@@ -196,6 +202,19 @@ async fn tell(
         }
     };
     receipt.ok().map(|receipt| (receipt.session(), receipt.announced()))
+}
+
+/// What an act is about, for a memo that was planted.
+fn abouts(caches: &Caches, write: Write, rows: &[Subject]) -> Vec<About> {
+    let tag = || rows.first().map(|row| About::Tag(caches.layout().tag(*row)));
+    match write {
+        Write::Remove | Write::Expire | Write::Set | Write::RemoveMany => {
+            rows.iter().map(|row| About::Row(*row)).collect()
+        }
+        Write::RemoveTag | Write::ExpireTag | Write::RemoveTagEverywhere => tag().into_iter().collect(),
+        Write::Clear | Write::ExpireAll | Write::ClearEverything => vec![About::All],
+        Write::RemovePage => Vec::new(),
+    }
 }
 
 async fn set(caches: &Caches, row: Subject, act: &Act) -> Result<Receipt, Error> {

@@ -289,7 +289,7 @@ async fn a_bypass_reaches_what_a_value_is_made_of() {
     let read = pages.get_or_load(&1, page(there.clone())).session(receipt.session()).await.unwrap();
     assert_eq!((read.as_str(), read.served(), read.proven()), ("new", Served::Bypass, true));
     pass(seconds(2)).await;
-    there.remove(&7).await.unwrap();
+    let _unannounced = there.remove(&7).await.unwrap();
     there.get_or_load(&7, Database::default().gives("old".to_owned())).await.unwrap();
     pass(seconds(2)).await;
     let bounded = Freshness::within(millis(250));
