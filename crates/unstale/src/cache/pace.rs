@@ -51,7 +51,7 @@ pub(crate) enum Manners {
     GoesAhead,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// Usual loads of this second.
     second: u64,
@@ -100,6 +100,21 @@ impl Pace {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            second: 0,
+            loads: 0,
+            // All at once: what a cache takes does not grow with time.
+            seconds: VecDeque::with_capacity(SECONDS),
+            usual_per_s: 0.0,
+            all: Turns::default(),
+            suspects: Turns::default(),
+            queue: Turns::default(),
+        }
     }
 }
 
