@@ -237,7 +237,7 @@ async fn doubts_suspects_and_bypasses_name_the_messages_that_they_wait_for() {
     let within = Freshness::within(millis(1)).or_flag();
     users.get_or_load(&1, database.gives("b".to_owned())).freshness(within).await.unwrap();
     let origin = behind(&mut events, CacheEvent::Stale(StaleReason::Unproven)).unwrap();
-    assert_eq!(origin.stream, unheard.stream(), "the silent node holds the proof");
+    assert_eq!(origin.stream, unheard.stream(), "the silent node holds the proof: {:?}", one.status());
 
     pass(millis(2_500)).await;
     let mut doubted = None;
