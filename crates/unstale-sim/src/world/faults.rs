@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::mutation::Mutation;
 use crate::network::Storm;
 use crate::process::Process;
-use crate::schedule::{Action, Write};
+use crate::schedule::{Action, WorldKind, Write};
 
 /// From then on links that were hindered are well again, dialled included.
 const DIALLED: u64 = 1_100 * MS;
@@ -91,6 +91,29 @@ impl World {
         if let Some(fault) = count {
             self.faults.count(fault);
             self.story.tell(now, None, || format!("{}: {action:?}", fault.name()));
+        }
+    }
+
+    /// In an elastic mesh nobody ends a member that is known by hearsay only, but an operator. They come once all faults have
+    /// healed: whoever is unheard for seconds then, while all else of its name is heard, is dead.
+    pub(super) fn call_operators(&mut self) {
+        let healed = self.schedule.healed * MS;
+        let is_time = (healed + 1_500 * MS..healed + 3_000 * MS).contains(&self.now);
+        if self.schedule.shape.kind != WorldKind::Mesh || !is_time {
+            return;
+        }
+        for seat in &mut self.seats {
+            let Some(process) = &mut seat.process else { continue };
+            let status = process.node.status();
+            let of = |name: &unstale::Name| {
+                let members = status.members.iter().filter(move |member| member.name == *name);
+                members.map(|member| member.heard_ago.as_millis()).collect::<Vec<_>>()
+            };
+            for dead in status.members.iter().filter(|member| member.heard_ago.as_millis() > 2_000) {
+                if of(&dead.name).iter().all(|heard_ms| *heard_ms < 100 || *heard_ms > 2_000) {
+                    process.end_member(dead.name.as_str().to_owned());
+                }
+            }
         }
     }
 

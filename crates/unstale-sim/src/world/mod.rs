@@ -210,6 +210,7 @@ impl World {
             self.end_step()?;
             if self.now.is_multiple_of(100 * MS) {
                 self.demand_repairs();
+                self.call_operators();
             }
         }
         self.check_settled()?;
