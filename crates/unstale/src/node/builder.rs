@@ -131,7 +131,7 @@ impl NodeBuilder {
         self
     }
 
-    /// Where time comes from; the default is [`BootClock`].
+    /// Where time comes from; the default is [`crate::BootClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
