@@ -220,4 +220,12 @@ mod tests {
             assert!(one.events.iter().all(|(_, action)| action.node_max() < one.shape.nodes));
         }
     }
+
+    #[test]
+    fn some_seeds_have_cuts_and_nothing_that_may_cost_trust() {
+        let is_cut = |action: &Action| matches!(action, Action::Partition { .. } | Action::CutPair { .. });
+        let gentle = (1..=1_000).map(|seed| draw(seed, WorldKind::Small)).filter(Schedule::is_gentle);
+        let with_cuts = gentle.filter(|schedule| schedule.events.iter().any(|(_, action)| is_cut(action)));
+        assert!(with_cuts.count() >= 5);
+    }
 }

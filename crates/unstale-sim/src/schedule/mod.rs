@@ -4,6 +4,8 @@ mod draw;
 
 use std::time::Duration;
 
+use unstale_port::Delivery;
+
 use crate::caches::Terms;
 use crate::database::Manner;
 use crate::layout::Layout;
@@ -224,6 +226,24 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// Whether nothing happens that may cost trust: only cuts, together shorter than the silence after which a member is ended,
+    /// on links that lose nothing (P3: never a needless flush).
+    pub fn is_gentle(&self) -> bool {
+        let quality = self.shape.quality;
+        let mut cut = Duration::ZERO;
+        let harmless = self.events.iter().all(|(_, action)| {
+            if let Action::Partition { time, .. } | Action::CutPair { time, .. } = action {
+                cut += *time;
+                return true;
+            }
+            let is_ours =
+                matches!(action, Action::WallClock { .. } | Action::Weather { .. } | Action::Cancel { .. });
+            is_ours || !action.is_fault()
+        });
+        let is_steady = quality.delivery == Delivery::Fifo && quality.tail == 0;
+        harmless && is_steady && cut < Duration::from_millis(1_800)
+    }
+
     /// The same without some of its events.
     #[must_use]
     pub fn with(&self, keep: impl Fn(usize) -> bool) -> Self {

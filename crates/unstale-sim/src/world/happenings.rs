@@ -5,7 +5,7 @@ use unstale::{Event, ProtocolEvent, State};
 use super::{World, short};
 use crate::process::Done;
 use crate::schedule::WorldKind;
-use crate::violation::Violation;
+use crate::violation::{Promise, Violation};
 
 impl World {
     pub(super) fn take_done(&mut self, node: usize, until: u64) -> Result<(), Violation> {
@@ -51,9 +51,17 @@ impl World {
                     *lonely = is_mesh && state == State::Alone;
                     self.story.tell(until, None, || format!("n{node} is {state:?}"));
                 }
+                Event::Distrusted { cause, .. } => {
+                    self.story.tell(until, None, || format!("n{node} distrusts: {cause:?}"));
+                    if self.gentle {
+                        let text = format!(
+                            "n{node} distrusts what it holds ({cause:?}), though nothing was lost for good"
+                        );
+                        self.needless = Some(Violation::new(Promise::P3, text));
+                    }
+                }
                 Event::Cache { .. } => {}
                 other @ (Event::Unannounced { .. }
-                | Event::Distrusted { .. }
                 | Event::Lifted { .. }
                 | Event::Protocol(_)
                 | Event::FrameBad { .. }

@@ -103,6 +103,9 @@ pub struct World {
     told: BTreeMap<(usize, Life), usize>,
     /// Rows whose last change died with its writer before anybody was told.
     untold: BTreeSet<Subject>,
+    /// Whether any distrust is needless.
+    gentle: bool,
+    needless: Option<Violation>,
     /// Nodes that go on with this step.
     woken: Vec<usize>,
     operations: u64,
@@ -162,6 +165,8 @@ impl World {
             announced: BTreeMap::new(),
             told: BTreeMap::new(),
             untold: BTreeSet::new(),
+            gentle: schedule.is_gentle(),
+            needless: None,
             woken: Vec::new(),
             operations: 0,
             reads_checked: 0,
@@ -255,6 +260,9 @@ impl World {
             }
             self.take_done(node, until)?;
             self.take_events(node, step, until);
+            if let Some(violation) = self.needless.take() {
+                return Err(violation);
+            }
         }
         self.now = until;
         Ok(())
