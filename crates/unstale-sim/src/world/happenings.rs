@@ -2,7 +2,7 @@
 
 use unstale::{Event, ProtocolEvent, State};
 
-use super::{World, short};
+use super::{World, short, told};
 use crate::process::Done;
 use crate::schedule::WorldKind;
 use crate::violation::{Promise, Violation};
@@ -52,7 +52,7 @@ impl World {
                     self.story.tell(until, None, || format!("n{node} is {state:?}"));
                 }
                 Event::Distrusted { cause, .. } => {
-                    self.story.tell(until, None, || format!("n{node} distrusts: {cause:?}"));
+                    self.story.tell(until, None, || told(&format!("n{node} distrusts: {cause:?}")));
                     if self.gentle {
                         let text = format!(
                             "n{node} distrusts what it holds ({cause:?}), though nothing was lost for good"
@@ -67,7 +67,7 @@ impl World {
                 | Event::FrameBad { .. }
                 | Event::Closed
                 | Event::Missed { .. }
-                | _) => self.story.tell(until, None, || format!("n{node}: {other:?}")),
+                | _) => self.story.tell(until, None, || told(&format!("n{node}: {other:?}"))),
             }
         }
         for stream in ended {

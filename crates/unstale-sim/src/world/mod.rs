@@ -307,11 +307,12 @@ impl World {
         let process = Process::start(life, build, shape.terms, source);
         // A tap sees the caches from now on.
         let _ = seen.set((Arc::clone(&process.caches), process.clock.clone()));
+        let stream = process.node.status().stream;
         self.seats[node].process = Some(process);
         self.seats[node].well_since = now;
         self.model.born(node);
         self.story.note(life.0);
-        self.story.tell(now, None, || format!("n{node} starts (life {})", life.0));
+        self.story.tell(now, None, || format!("n{node} starts as {}", short(stream)));
     }
 
     fn peers_of(&self, node: usize) -> Peers {
@@ -382,6 +383,23 @@ fn about(layout: Layout, violation: &Violation) -> Vec<Subject> {
 
 fn short(stream: Stream) -> String {
     format!("{:04x}.{}", stream.process.0 >> 112, stream.incarnation.0)
+}
+
+/// An event's debug form with streams as [`short`] has them.
+fn told(event: &str) -> String {
+    let mut text = String::new();
+    let mut rest = event;
+    while let Some((before, after)) = rest.split_once("Stream { process: ProcessId(") {
+        let stream = after.split_once("), incarnation: Incarnation(").and_then(|(process, after)| {
+            let (incarnation, after) = after.split_once(") }")?;
+            Some((process.parse::<u128>().ok()?, incarnation, after))
+        });
+        let Some((process, incarnation, after)) = stream else { break };
+        let short = format!("{:04x}.{incarnation}", process >> 112);
+        text.extend([before, &short]);
+        rest = after;
+    }
+    text + rest
 }
 
 /// What a claim is called in a story.
