@@ -94,12 +94,13 @@ impl World {
         }
     }
 
-    /// In an elastic mesh nobody ends a member that is known by hearsay only, but an operator. They come once all faults have
-    /// healed: whoever is unheard for seconds then, while all else of its name is heard, is dead.
+    /// In an elastic mesh, and in a list of two, nobody ends a member that is known by hearsay only, but an operator: there is no
+    /// majority, and no successor can prove to hold what nobody here knew it to have held (P-30). They come once all faults have healed: whoever is unheard for seconds then, while all else of its name is heard, is dead.
     pub(super) fn call_operators(&mut self) {
         let healed = self.schedule.healed * MS;
         let is_time = (healed + 1_500 * MS..healed + 3_000 * MS).contains(&self.now);
-        if self.schedule.shape.kind != WorldKind::Mesh || !is_time {
+        let has_majority = self.schedule.shape.kind != WorldKind::Mesh && self.seats.len() > 2;
+        if has_majority || !is_time {
             return;
         }
         for seat in &mut self.seats {
