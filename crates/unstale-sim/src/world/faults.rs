@@ -99,8 +99,8 @@ impl World {
     pub(super) fn call_operators(&mut self) {
         let healed = self.schedule.healed * MS;
         let is_time = (healed + 1_500 * MS..healed + 3_000 * MS).contains(&self.now);
-        let has_majority = self.schedule.shape.kind != WorldKind::Mesh && self.seats.len() > 2;
-        if has_majority || !is_time {
+        let is_mesh = self.schedule.shape.kind == WorldKind::Mesh;
+        if !is_time || !(is_mesh || self.seats.len() == 2) {
             return;
         }
         for seat in &mut self.seats {
@@ -111,6 +111,10 @@ impl World {
                 members.map(|member| member.heard_ago.as_millis()).collect::<Vec<_>>()
             };
             for dead in status.members.iter().filter(|member| member.heard_ago.as_millis() > 2_000) {
+                // In a list a link may only be late: who was heard once is left to the rules.
+                if !is_mesh && (dead.admitted || dead.proof_age.is_some()) {
+                    continue;
+                }
                 if of(&dead.name).iter().all(|heard_ms| *heard_ms < 100 || *heard_ms > 2_000) {
                     process.end_member(dead.name.as_str().to_owned());
                 }
