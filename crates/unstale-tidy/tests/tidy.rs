@@ -15,12 +15,26 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unstale-port", &[]),
     ("unstale-conformance", &["unstale-port"]),
     ("unstale-mesh", &["unstale-port"]),
+    ("unstale-redis", &["unstale-port"]),
+    ("unstale-servers", &[]),
     ("unstale-audit", &["unstale-core"]),
     ("unstale", &["unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
-    ("unstale-cli", &["unstale", "unstale-audit", "unstale-mesh", "unstale-port"]),
+    (
+        "unstale-cli",
+        &["unstale", "unstale-audit", "unstale-codec", "unstale-mesh", "unstale-port", "unstale-redis"],
+    ),
     (
         "unstale-bench",
-        &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-mesh"],
+        &[
+            "unstale",
+            "unstale-core",
+            "unstale-l1",
+            "unstale-codec",
+            "unstale-port",
+            "unstale-mesh",
+            "unstale-redis",
+            "unstale-servers",
+        ],
     ),
     (
         "unstale-sim",
@@ -35,7 +49,9 @@ const EDGES: &[(&str, &[&str])] = &[
 const TEST_EDGES: &[(&str, &[&str])] = &[
     ("unstale-port", &["unstale-conformance"]),
     ("unstale-mesh", &["unstale-conformance"]),
-    ("unstale", &["unstale-mesh"]),
+    ("unstale-redis", &["unstale-conformance", "unstale-servers"]),
+    ("unstale", &["unstale-mesh", "unstale-redis", "unstale-servers"]),
+    ("unstale-cli", &["unstale-servers"]),
 ];
 
 /// What a pure crate never calls.

@@ -1,0 +1,1 @@
+//! Redis for unstale: backplane, register of members, second level with fill leases.
