@@ -19,6 +19,9 @@ const SAMPLES: usize = 2_000;
 /// The bytes on the wire of a sealed frame with one act of this bench.
 const FRAME_BYTES: usize = 67;
 const LOST: Duration = Duration::from_secs(5);
+/// Between two samples of either subject. What a message takes depends on how long its receiver had been idle: a processor that
+/// just went to sleep wakes later than one that still looks around, by three to six times on a virtual machine.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// The case `mesh`. Rivals without a brokerless transport are named as absent.
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
@@ -133,6 +136,11 @@ impl Pair {
             let load = move |_| async move { Ok::<_, std::convert::Infallible>(key) };
             self.there.block_on(self.b.get_or_load(&key, load).into_future()).map_err(|e| broken(&e))?;
             let took = self.here.block_on(async {
+                let ended = Instant::now();
+                while ended.elapsed() < PAUSE {
+                    tokio::task::yield_now().await;
+                    thread::yield_now();
+                }
                 let began = Instant::now();
                 let _receipt = self.a.remove(&key).await.map_err(|e| broken(&e))?;
                 while self.b.get(&key).is_some() {
@@ -176,6 +184,10 @@ impl Raw {
     fn samples(&self, count: usize) -> Result<Vec<f64>, Problem> {
         let mut samples = Vec::with_capacity(count);
         for _ in 0..count {
+            let ended = Instant::now();
+            while ended.elapsed() < PAUSE {
+                thread::yield_now();
+            }
             let before = self.arrived.load(Ordering::Acquire);
             let began = Instant::now();
             (&self.writer)
