@@ -56,6 +56,9 @@
 //! | `json` | yes | `Json`: values of the second level (L2) as JSON, by serde |
 //! | `mutations` | no | for simulators: `NodeBuilder::without` switches a mechanism off, to show what it is for |
 
+#[cfg(doctest)]
+mod documents;
+
 mod cache;
 mod error;
 mod event;
