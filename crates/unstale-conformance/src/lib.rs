@@ -81,6 +81,11 @@ macro_rules! store_suite {
             a_lower_version_never_replaces_a_higher_one,
             removing_and_raising_twice_does_no_harm,
             records_grow_stale_and_then_end,
+            one_reader_at_a_time_has_the_turn_to_load,
+            what_is_stale_is_loaded_by_one_reader_too,
+            a_turn_ends_with_all_that_ends_the_load,
+            a_turn_ends_by_itself_and_binds_nobody,
+            a_key_named_twice_is_one_turn,
         );
     };
     ($fixture:expr; $($promise:ident),+ $(,)?) => {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use unstale_port::{Condition, Lease, Record, Store, Written};
+use unstale_port::{Condition, Intent, Lease, Lookup, Record, Store, Turn, Written};
 
 /// Makes stores of one kind.
 pub trait StoreFixture {
@@ -20,6 +20,7 @@ pub trait StoreFixture {
 
 const USERS: &str = "users";
 const ROLES: &str = "roles";
+const LOAD: Intent = Intent::Load { turn: Duration::from_secs(60) };
 
 /// A fill is found by the next read, with value, stamp, tags, version and validators as they were written.
 pub async fn what_was_filled_is_found_with_all_that_it_carries<F: StoreFixture>(fixture: &mut F) {
@@ -46,7 +47,7 @@ pub async fn keys_are_answered_in_order_and_caches_are_apart<F: StoreFixture>(fi
     shelf.set(USERS, "b", record("user b", 10)).await;
     shelf.set(ROLES, "a", record("role a", 10)).await;
     let keys = [key("b"), key("none"), key("a"), key("b")];
-    let found = shelf.store.get(USERS, &keys).await.expect("the store answers");
+    let found = shelf.store.get(USERS, &keys, Intent::Read).await.expect("the store answers");
     let values: Vec<_> =
         found.into_iter().map(|found| found.record.and_then(|record| record.value)).collect();
     assert_eq!(values, [Some("user b".into()), None, Some("user a".into()), Some("user b".into())]);
@@ -282,6 +283,100 @@ pub async fn records_grow_stale_and_then_end<F: StoreFixture>(fixture: &mut F) {
     assert_eq!(shelf.fill(USERS, "a", "again", lease).await, Written::Stored);
 }
 
+/// Of those who miss a key in order to load it, one has the turn until it filled; for every key anew, and not against those
+/// who only read.
+pub async fn one_reader_at_a_time_has_the_turn_to_load<F: StoreFixture>(fixture: &mut F) {
+    let shelf = Shelf::new(fixture.start().await);
+    assert_eq!(shelf.ask(USERS, "a", Intent::Read).await.turn, Turn::Yours);
+    let first = shelf.ask(USERS, "a", LOAD).await;
+    assert_eq!((first.record, first.turn), (None, Turn::Yours));
+    assert_eq!([shelf.turn(USERS, "a").await, shelf.turn(USERS, "a").await], [Turn::Taken; 2]);
+    assert_eq!([shelf.turn(USERS, "b").await, shelf.turn(ROLES, "a").await], [Turn::Yours; 2]);
+    assert_eq!(shelf.ask(USERS, "a", Intent::Read).await.turn, Turn::Yours);
+    assert_eq!(shelf.fill(USERS, "a", "loaded", first.lease).await, Written::Stored);
+    let found = shelf.ask(USERS, "a", LOAD).await;
+    assert_eq!(
+        (found.record.and_then(|record| record.value), found.turn),
+        (Some("loaded".into()), Turn::Yours)
+    );
+    assert_eq!(shelf.turn(USERS, "a").await, Turn::Yours, "nobody loads what is fresh");
+}
+
+/// A stale record is given to all, and the turn to one of them.
+pub async fn what_is_stale_is_loaded_by_one_reader_too<F: StoreFixture>(fixture: &mut F) {
+    let shelf = Shelf::new(fixture.start().await);
+    shelf.set(USERS, "a", record("old", 10)).await;
+    shelf.store.expire(USERS, &[key("a")], 20).await.expect("the store answers");
+    for turn in [Turn::Yours, Turn::Taken, Turn::Taken] {
+        let found = shelf.ask(USERS, "a", LOAD).await;
+        assert_eq!((found.record.and_then(|record| record.value), found.turn), (Some("old".into()), turn));
+    }
+}
+
+/// A turn ends when it is given back, with a write that is refused, with any change of the key, and with a clear.
+pub async fn a_turn_ends_with_all_that_ends_the_load<F: StoreFixture>(fixture: &mut F) {
+    let shelf = Shelf::new(fixture.start().await);
+    for way in 0..7_u64 {
+        let name = format!("k{way}");
+        let keys = [key(&name)];
+        let versioned = |version| {
+            let (version, stamp) = (Some(version), 10 + 10 * way);
+            Record { version, fresh_for: Duration::ZERO, ..record("v", stamp) }
+        };
+        shelf.set(USERS, &name, versioned(5)).await;
+        let Lookup { lease, turn, .. } = shelf.ask(USERS, &name, LOAD).await;
+        assert_eq!(turn, Turn::Yours, "way {way}");
+        assert_eq!(shelf.turn(USERS, &name).await, Turn::Taken, "way {way}");
+        let stamp = 15 + 10 * way;
+        match way {
+            0 => shelf.store.release(USERS, keys[0].clone(), lease).await.expect("the store answers"),
+            1 => {
+                let written = shelf.put(USERS, &name, versioned(4), Condition::Lease(lease)).await;
+                assert_eq!(written, Written::Refused);
+            }
+            2 => shelf.store.remove(USERS, &keys, stamp).await.expect("the store answers"),
+            3 => shelf.store.expire(USERS, &keys, stamp).await.expect("the store answers"),
+            4 => shelf.set(USERS, &name, Record { stamp, ..versioned(6) }).await,
+            5 => shelf.store.raise(Some(USERS), None, stamp).await.expect("the store answers"),
+            _ => shelf.store.raise(None, None, stamp).await.expect("the store answers"),
+        }
+        assert_eq!(shelf.turn(USERS, &name).await, Turn::Yours, "after way {way}");
+        assert_eq!(shelf.turn(USERS, &name).await, Turn::Taken, "after way {way}");
+        // Of a turn that has ended, nobody can give anything back.
+        if matches!(way, 2..=4) {
+            shelf.store.release(USERS, keys[0].clone(), lease).await.expect("the store answers");
+            assert_eq!(shelf.turn(USERS, &name).await, Turn::Taken, "after way {way}");
+        }
+    }
+}
+
+/// A turn lasts as long as was asked for; who does not wait so long fills with its own lease.
+pub async fn a_turn_ends_by_itself_and_binds_nobody<F: StoreFixture>(fixture: &mut F) {
+    let shelf = Shelf::new(fixture.start().await);
+    let short = Intent::Load { turn: Duration::from_millis(400) };
+    for turn in [Turn::Yours, Turn::Taken] {
+        assert_eq!(shelf.ask(USERS, "a", short).await.turn, turn);
+    }
+    fixture.pass(Duration::from_millis(500)).await;
+    assert_eq!(shelf.turn(USERS, "a").await, Turn::Yours);
+    let impatient = shelf.ask(USERS, "a", LOAD).await;
+    assert_eq!(impatient.turn, Turn::Taken);
+    assert_eq!(shelf.fill(USERS, "a", "own", impatient.lease).await, Written::Stored);
+    assert_eq!(shelf.hit(USERS, "a").await.value, Some("own".into()));
+}
+
+/// Who asks for a key twice in one call does not wait for itself.
+pub async fn a_key_named_twice_is_one_turn<F: StoreFixture>(fixture: &mut F) {
+    let shelf = Shelf::new(fixture.start().await);
+    let keys = [key("a"), key("b"), key("a")];
+    let turns = async || -> Vec<Turn> {
+        let found = shelf.store.get(USERS, &keys, LOAD).await.expect("the store answers");
+        found.iter().map(|found| found.turn).collect()
+    };
+    assert_eq!(turns().await, [Turn::Yours; 3]);
+    assert_eq!(turns().await, [Turn::Taken; 3]);
+}
+
 fn key(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
@@ -310,10 +405,19 @@ impl<S: Store> Shelf<S> {
     }
 
     async fn look(&self, cache: &str, name: &str) -> (Option<Record>, Lease) {
-        let mut found = self.store.get(cache, &[key(name)]).await.expect("the store answers");
-        assert_eq!(found.len(), 1, "answers for one key");
-        let found = found.remove(0);
+        let found = self.ask(cache, name, Intent::Read).await;
         (found.record, found.lease)
+    }
+
+    async fn ask(&self, cache: &str, name: &str, intent: Intent) -> Lookup {
+        let mut found = self.store.get(cache, &[key(name)], intent).await.expect("the store answers");
+        assert_eq!(found.len(), 1, "answers for one key");
+        found.remove(0)
+    }
+
+    /// Asks in order to load, and says whose turn it is.
+    async fn turn(&self, cache: &str, name: &str) -> Turn {
+        self.ask(cache, name, LOAD).await.turn
     }
 
     async fn hit(&self, cache: &str, name: &str) -> Record {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use unstale_conformance::{BackplaneFixture, StoreFixture, backplane, store};
 use unstale_port::memory::{Hub, HubOptions, MemoryBackplane, MemoryStore};
 use unstale_port::{
-    Backplane, Condition, Delivery, Error, Event, Faults, Faulty, Frame, Lease, LinkId, Lookup, Properties,
-    Record, Store, StoreFuture, Written,
+    Backplane, Condition, Delivery, Error, Event, Faults, Faulty, Frame, Intent, Lease, LinkId, Lookup,
+    Properties, Record, Store, StoreFuture, Turn, Written,
 };
 
 /// Says that it is first in, first out, and is not.
@@ -83,8 +83,12 @@ async fn a_queue_without_a_bound_is_noticed() {
 struct Gullible(MemoryStore);
 
 impl Store for Gullible {
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
-        self.0.get(cache, keys)
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>> {
+        self.0.get(cache, keys, intent)
+    }
+
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
+        self.0.release(cache, key, lease)
     }
 
     fn put<'a>(
@@ -96,7 +100,7 @@ impl Store for Gullible {
     ) -> StoreFuture<'a, Written> {
         Box::pin(async move {
             let keys = [key.clone()];
-            let found = self.0.get(cache, &keys).await?;
+            let found = self.0.get(cache, &keys, Intent::Read).await?;
             let lease = found.first().map_or(Lease(0), |found| found.lease);
             self.0.put(cache, key, record, Condition::Lease(lease)).await
         })
@@ -137,4 +141,60 @@ async fn a_store_that_takes_a_voided_lease_is_noticed() {
 #[should_panic(expected = "stamp 99")]
 async fn a_store_that_takes_an_older_stamp_is_noticed() {
     store::only_newer_stamps_replace(&mut GullibleStores).await;
+}
+
+/// Says that it is everybody's turn.
+struct Generous(MemoryStore);
+
+impl Store for Generous {
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>> {
+        Box::pin(async move {
+            let found = self.0.get(cache, keys, intent).await?;
+            Ok(found.into_iter().map(|found| Lookup { turn: Turn::Yours, ..found }).collect())
+        })
+    }
+
+    fn release<'a>(&'a self, _: &'a str, _: Bytes, _: Lease) -> StoreFuture<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn put<'a>(
+        &'a self,
+        cache: &'a str,
+        key: Bytes,
+        record: Record,
+        condition: Condition,
+    ) -> StoreFuture<'a, Written> {
+        self.0.put(cache, key, record, condition)
+    }
+
+    fn remove<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
+        self.0.remove(cache, keys, stamp)
+    }
+
+    fn expire<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
+        self.0.expire(cache, keys, stamp)
+    }
+
+    fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
+        self.0.raise(cache, tag, stamp)
+    }
+}
+
+struct GenerousStores;
+
+impl StoreFixture for GenerousStores {
+    type Store = Generous;
+
+    async fn start(&mut self) -> Generous {
+        Generous(MemoryStore::new())
+    }
+
+    async fn pass(&mut self, _: Duration) {}
+}
+
+#[tokio::test]
+#[should_panic(expected = "[Yours, Yours]")]
+async fn a_store_that_lets_everybody_load_is_noticed() {
+    store::one_reader_at_a_time_has_the_turn_to_load(&mut GenerousStores).await;
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::dice::Dice;
-use crate::{Condition, Error, Kind, Lookup, Record, Retry, Store, StoreFuture, SystemTimer, Timer, Written};
+use crate::{
+    Condition, Error, Intent, Kind, Lease, Lookup, Record, Retry, Store, StoreFuture, SystemTimer, Timer,
+    Written,
+};
 
 /// How often what goes wrong with a store: shares of operations from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -109,8 +112,12 @@ impl<S: Store> FaultyStore<S> {
 }
 
 impl<S: Store> Store for FaultyStore<S> {
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
-        self.meet("get", self.inner.get(cache, keys))
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>> {
+        self.meet("get", self.inner.get(cache, keys, intent))
+    }
+
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
+        self.meet("release", self.inner.release(cache, key, lease))
     }
 
     fn put<'a>(

@@ -21,6 +21,6 @@ pub use error::{Error, Kind, Retry};
 pub use faulty::{Faults, Faulty};
 pub use faulty_store::{FaultyStore, StoreFaults, StoreFaultsHandle};
 pub use metered::{Counts, Meter, Metered};
-pub use store::{Condition, Lease, Lookup, Record, Store, StoreFuture, Written};
+pub use store::{Condition, Intent, Lease, Lookup, Record, Store, StoreFuture, Turn, Written};
 pub use throttled::Throttled;
 pub use timer::{ManualTimer, Sleep, SystemTimer, Timer};

@@ -4,6 +4,7 @@ mod hub;
 mod marks;
 mod net;
 mod store;
+mod turns;
 
 pub use hub::{Hub, HubOptions, MemoryBackplane};
 pub use store::{MemoryStore, StoreLimits};

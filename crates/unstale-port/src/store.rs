@@ -37,6 +37,29 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub u64);
 
+/// What a read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// To know what is there.
+    Read,
+    /// To load whatever is missing or stale: who asks takes the turn to do so, if nobody has it.
+    Load {
+        /// How long the turn is kept for the one who takes it, unless it ends sooner. Longer than most loads take.
+        turn: Duration,
+    },
+}
+
+/// Whose turn it is to load a key whose record is missing or stale. Of all who ask with [`Intent::Load`], in all
+/// processes, one has the turn at a time; a store that has no room for one more turn, or lost it, gives it out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// Nobody else's. It was taken by this read if that was to load and the record is missing or stale.
+    Yours,
+    /// Another reader's who is loading it: ask again a little later. The lease is good all the same, for whoever will
+    /// not wait.
+    Taken,
+}
+
 /// Under which condition a write takes place. Under both, a record is never replaced by one with a lower version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
@@ -64,6 +87,8 @@ pub struct Lookup {
     pub record: Option<Record>,
     /// The lease, given out with hits as well: for refreshing the stale and the soon stale.
     pub lease: Lease,
+    /// Whether to load it now; always [`Turn::Yours`] for a fresh record and for [`Intent::Read`].
+    pub turn: Turn,
 }
 
 /// The shared second level.
@@ -73,8 +98,18 @@ pub struct Lookup {
 /// knew, forgets records and refuses writes; it never forgets a removal. Operations are atomic, and cancel-safe: a
 /// cancelled or failed one may or may not have taken place. Repeating `remove`, `expire` or `raise` is harmless.
 pub trait Store: Send + Sync + 'static {
-    /// Reads keys of a cache, one answer for each in their order. One round trip for all keys.
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>>;
+    /// Reads keys of a cache, one answer for each in their order; a key that is named twice is answered once for both.
+    /// One round trip for all keys.
+    ///
+    /// A read that is cancelled or whose answer is lost may have taken turns; they end by themselves.
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>>;
+
+    /// Gives back the turn that came with `lease` where nothing was loaded: the next reader takes it. Not for
+    /// [`Turn::Taken`]. Harmless where the turn has ended.
+    ///
+    /// A turn ends by itself after its time, with a write under its lease, stored or refused, with any change of the
+    /// key, and when its cache or all are cleared.
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()>;
 
     /// Writes one record; voids the leases of that key that were given out before.
     ///
@@ -101,8 +136,12 @@ pub trait Store: Send + Sync + 'static {
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
-        (**self).get(cache, keys)
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>> {
+        (**self).get(cache, keys, intent)
+    }
+
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
+        (**self).release(cache, key, lease)
     }
 
     fn put<'a>(

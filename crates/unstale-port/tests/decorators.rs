@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use unstale_port::memory::{Hub, HubOptions, MemoryBackplane, MemoryStore};
 use unstale_port::{
-    Backplane, Condition, Event, Faults, Faulty, FaultyStore, Kind, LinkId, ManualTimer, Metered, Record,
-    Store, StoreFaults, StoreFuture, Throttled, Timer, Written,
+    Backplane, Condition, Event, Faults, Faulty, FaultyStore, Intent, Kind, LinkId, ManualTimer, Metered,
+    Record, Store, StoreFaults, StoreFuture, Throttled, Timer, Written,
 };
 
 fn poll<T>(mut future: StoreFuture<'_, T>) -> Poll<Result<T, unstale_port::Error>> {
@@ -163,7 +163,9 @@ fn a_refused_operation_does_not_take_place_and_one_whose_answer_is_lost_does() {
     let keys = [key.clone()];
     let put = || poll(store.put("c", key.clone(), record(), Condition::Newer));
     let there = || {
-        let Poll::Ready(Ok(found)) = poll(store.get("c", &keys)) else { panic!("no fault was asked for") };
+        let Poll::Ready(Ok(found)) = poll(store.get("c", &keys, Intent::Read)) else {
+            panic!("no fault was asked for")
+        };
         found[0].record.is_some()
     };
 

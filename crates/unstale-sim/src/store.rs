@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unstale_port::memory::MemoryStore;
-use unstale_port::{Condition, Lookup, Record, Store, StoreFuture, Timer, Written};
+use unstale_port::{Condition, Intent, Lease, Lookup, Record, Store, StoreFuture, Timer, Written};
 
 use crate::database::Database;
 use crate::dice::Dice;
@@ -49,8 +49,12 @@ impl SlowStore {
 }
 
 impl Store for SlowStore {
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
-        self.slowly(self.store.get(cache, keys))
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>> {
+        self.slowly(self.store.get(cache, keys, intent))
+    }
+
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
+        self.slowly(self.store.release(cache, key, lease))
     }
 
     fn put<'a>(

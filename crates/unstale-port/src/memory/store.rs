@@ -1,6 +1,6 @@
 //! A store in memory, shared by the nodes of one process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,15 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::marks::{Mark, Marks};
+use super::turns::Turns;
 use crate::{
-    Condition, Error, Kind, Lease, Lookup, Record, Retry, Store, StoreFuture, SystemTimer, Timer, Written,
+    Condition, Error, Intent, Kind, Lease, Lookup, Record, Retry, Store, StoreFuture, SystemTimer, Timer,
+    Turn, Written,
 };
 
 /// What a [`MemoryStore`] holds at most. Reaching a limit forgets what was changed longest ago, and refuses writes that
 /// might be older than what was forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Keys, tombstones included.
+    /// Keys, tombstones included; and as many turns.
     pub entries_max: usize,
     /// Bytes of keys, values and tags, with 128 for each key.
     pub bytes_max: usize,
@@ -48,12 +50,12 @@ impl Default for StoreLimits {
 /// use std::future::Future;
 /// use std::task::{Context, Poll, Waker};
 /// use bytes::Bytes;
-/// use unstale_port::{Store, memory::MemoryStore};
+/// use unstale_port::{Intent, Store, memory::MemoryStore};
 ///
 /// let store = MemoryStore::new();
 /// let keys = [Bytes::from_static(b"k")];
 /// let mut cx = Context::from_waker(Waker::noop());
-/// let Poll::Ready(Ok(found)) = store.get("users", &keys).as_mut().poll(&mut cx) else { panic!("not ready") };
+/// let Poll::Ready(Ok(found)) = store.get("users", &keys, Intent::Read).as_mut().poll(&mut cx) else { panic!("not ready") };
 /// assert!(found[0].record.is_none());
 /// ```
 #[derive(Clone)]
@@ -73,6 +75,7 @@ struct Shelves {
     order: BTreeMap<u64, (Arc<str>, Bytes)>,
     /// Stands for the slots that were forgotten.
     forgotten: Mark,
+    turns: Turns,
 }
 
 #[derive(Default)]
@@ -112,6 +115,7 @@ impl MemoryStore {
             everywhere: Marks::default(),
             order: BTreeMap::new(),
             forgotten: Mark::default(),
+            turns: Turns::new(limits.entries_max),
         };
         Self { shelves: Arc::new(Mutex::new(shelves)), timer }
     }
@@ -143,11 +147,28 @@ impl Default for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<Lookup>> {
+    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], intent: Intent) -> StoreFuture<'a, Vec<Lookup>> {
         Box::pin(future::poll_fn(move |_| {
-            let (now, shelves) = (self.timer.now(), self.lock());
-            Ok(keys.iter().map(|key| shelves.look_up(cache, key, now)).collect()).into()
+            let (now, mut shelves) = (self.timer.now(), self.lock());
+            let mut taken = HashSet::new();
+            let mut look_up = |key| {
+                // One reader does not stand in its own way.
+                let intent = if taken.contains(key) { Intent::Read } else { intent };
+                let found = shelves.look_up(cache, key, intent, now);
+                if found.turn == Turn::Yours {
+                    taken.insert(key);
+                }
+                found
+            };
+            Ok(keys.iter().map(&mut look_up).collect()).into()
         }))
+    }
+
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.lock().turns.release(cache, &key, lease);
+            Ok(())
+        })
     }
 
     fn put<'a>(
@@ -192,14 +213,26 @@ impl Store for MemoryStore {
 }
 
 impl Shelves {
-    fn look_up(&self, cache: &str, key: &Bytes, now: Duration) -> Lookup {
+    fn look_up(&mut self, cache: &str, key: &Bytes, intent: Intent, now: Duration) -> Lookup {
         let lease = Lease(self.seq);
-        let record = self.live(cache, key, now).map(|held| Record {
+        let record = self.record(cache, key, now);
+        let is_fresh = record.as_ref().is_some_and(|record| record.fresh_for > Duration::ZERO);
+        let turn = match intent {
+            Intent::Load { turn } if !is_fresh => {
+                let cleared = self.marks_over(cache, &[]).seq;
+                self.turns.take(cache, key, lease, cleared, now, turn)
+            }
+            Intent::Load { .. } | Intent::Read => Turn::Yours,
+        };
+        Lookup { record, lease, turn }
+    }
+
+    fn record(&self, cache: &str, key: &Bytes, now: Duration) -> Option<Record> {
+        self.live(cache, key, now).map(|held| Record {
             fresh_for: held.fresh_until.saturating_sub(now),
             keep_for: held.keep_until.saturating_sub(now),
             ..held.record.clone()
-        });
-        Lookup { record, lease }
+        })
     }
 
     /// The record of a key that is neither ended nor past its time.
@@ -235,6 +268,9 @@ impl Shelves {
             Condition::Lease(Lease(seq)) => before.seq <= seq && seq <= self.seq,
         };
         let version_held = self.live(cache, key, now).and_then(|held| held.record.version);
+        if let Condition::Lease(lease) = condition {
+            self.turns.release(cache, key, lease);
+        }
         if !holds || record.version.zip(version_held).is_some_and(|(new, held)| new < held) {
             return Ok(Written::Refused);
         }
@@ -256,6 +292,7 @@ impl Shelves {
         make: impl FnOnce(Option<Held>) -> Option<Held>,
     ) {
         self.seq += 1;
+        self.turns.end(cache, key);
         let mark = Mark { seq: self.seq, stamp };
         let Some((name, shelf)) = self.shelf(cache) else { return };
         let slot = shelf.slots.remove(key);

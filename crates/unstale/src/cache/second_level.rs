@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 use unstale_core::Name;
-use unstale_port::{Condition, Lease, Record, Store, StoreFuture, Written};
+use unstale_port::{Condition, Intent, Lease, Record, Store, StoreFuture, Written};
 
 use super::codec::Codec;
 use super::owed::{Debt, Owed};
@@ -85,7 +85,7 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
         if !self.settle(&keys).await {
             return nothing();
         }
-        match self.call(self.store.get(self.cache.as_str(), &keys)).await {
+        match self.call(self.store.get(self.cache.as_str(), &keys, Intent::Read)).await {
             Some(lookups) if lookups.len() == keys.len() => {
                 lookups.into_iter().map(|lookup| Some(self.decoded(lookup.record, lookup.lease))).collect()
             }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use unstale::metrics::names;
 use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Json, Load, Node, Raw, Skip, Value};
 use unstale_port::memory::{Hub, MemoryStore, StoreLimits};
-use unstale_port::{Condition, Error, Kind, Record, Retry, Sleep, Store, StoreFuture, Timer, Written};
+use unstale_port::{
+    Condition, Error, Intent, Kind, Lease, Record, Retry, Sleep, Store, StoreFuture, Timer, Written,
+};
 
 use crate::gate::{Gate, Passage};
 use crate::world::{Database, HOUR, applied, builder, millis, pass, seconds, settle};
@@ -103,8 +105,13 @@ impl Held {
 }
 
 impl Store for Held {
-    fn get<'a>(&'a self, cache: &'a str, keys: &'a [Bytes]) -> StoreFuture<'a, Vec<unstale_port::Lookup>> {
-        let call = self.when_up(self.inner.get(cache, keys));
+    fn get<'a>(
+        &'a self,
+        cache: &'a str,
+        keys: &'a [Bytes],
+        intent: Intent,
+    ) -> StoreFuture<'a, Vec<unstale_port::Lookup>> {
+        let call = self.when_up(self.inner.get(cache, keys, intent));
         *self.gets.lock().unwrap() += 1;
         Box::pin(async move {
             let found = call.await;
@@ -114,6 +121,10 @@ impl Store for Held {
             }
             found
         })
+    }
+
+    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
+        self.when_up(self.inner.release(cache, key, lease))
     }
 
     fn put<'a>(
@@ -503,7 +514,7 @@ async fn keys_in_the_store_can_have_a_prefix() {
         world.one.cache("orders").stored_as(Raw).key_prefix("app:").build().unwrap();
     prefixed.get_or_load(&7, Database::default().gives("a".to_owned())).await.unwrap();
     let key = Bytes::from([&b"app:"[..], &7_u64.to_be_bytes()].concat());
-    let found = world.store.inner.get("orders", &[key]).await.unwrap();
+    let found = world.store.inner.get("orders", &[key], Intent::Read).await.unwrap();
     assert_eq!(found[0].record.as_ref().unwrap().value.as_deref(), Some(&b"a"[..]));
     let _receipt = prefixed.remove(&7).await.unwrap();
     prefixed.get_or_load(&7, Database::default().gives("b".to_owned())).await.unwrap();

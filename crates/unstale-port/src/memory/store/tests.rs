@@ -33,7 +33,7 @@ fn set(store: &MemoryStore, key: &'static str, stamp: u64) -> Written {
 }
 
 fn lease(store: &MemoryStore, key: &'static str) -> Lease {
-    done(store.get("c", &[Bytes::from_static(key.as_bytes())])).expect("it answers")[0].lease
+    done(store.get("c", &[Bytes::from_static(key.as_bytes())], Intent::Read)).expect("it answers")[0].lease
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_full_store_forgets_what_was_changed_longest_ago() {
     let (store, _) = small(StoreLimits { entries_max: 2, ..StoreLimits::default() });
     assert_eq!([set(&store, "a", 1), set(&store, "b", 2), set(&store, "c", 3)], [Written::Stored; 3]);
     let keys: [Bytes; 3] = ["a".into(), "b".into(), "c".into()];
-    let found = done(store.get("c", &keys)).expect("it answers");
+    let found = done(store.get("c", &keys, Intent::Read)).expect("it answers");
     let there: Vec<bool> = found.iter().map(|found| found.record.is_some()).collect();
     assert_eq!(there, [false, true, true]);
     assert_eq!(store.len(), 2);
@@ -89,7 +89,7 @@ fn a_cache_too_many_can_be_read_and_removed_from_but_not_written() {
     let put = done(store.put("d", "a".into(), record("v".into(), 11, vec![]), Condition::Newer));
     let refused = put.expect_err("one cache is the limit");
     assert_eq!(refused.to_string(), "put: cache d would exceed limit of 1");
-    assert!(done(store.get("d", &["a".into()])).expect("it answers")[0].record.is_none());
+    assert!(done(store.get("d", &["a".into()], Intent::Read)).expect("it answers")[0].record.is_none());
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn tags_are_bounded_and_a_forgotten_tag_ends_all_that_is_tagged() {
     done(store.raise(Some("c"), Some("t".into()), 10)).expect("it answers");
     done(store.raise(Some("c"), Some("u".into()), 11)).expect("it answers");
     let keys: [Bytes; 4] = ["one".into(), "two".into(), "three".into(), "none".into()];
-    let found = done(store.get("c", &keys)).expect("it answers");
+    let found = done(store.get("c", &keys, Intent::Read)).expect("it answers");
     let there: Vec<bool> = found.iter().map(|found| found.record.is_some()).collect();
     // The mark of `t` had to be forgotten for that of `u`: `three` was written before it and is suspected of `t`.
     assert_eq!(there, [false, false, false, true]);
@@ -189,7 +189,7 @@ fn play(seed: u64, limits: StoreLimits, ample: bool) {
                 history.0.push(Change { cache: reach, key: None, tag, stamp, ends: true });
             }
             3..6 => {
-                let found = done(store.get(cache, &keys)).expect("it answers").remove(0);
+                let found = done(store.get(cache, &keys, Intent::Read)).expect("it answers").remove(0);
                 if let Some(record) = found.record {
                     let value = record.value.expect("all have one");
                     let time: usize = std::str::from_utf8(&value).unwrap().parse().unwrap();
