@@ -89,7 +89,8 @@ impl Machine {
         let (ended, now) = (self.me, self.now);
         let in_sync = self.in_sync();
         self.report(Event::SelfEnded { stream: ended, why });
-        self.life = Life { awake: now, ended: Some(ended), late: None };
+        // What was silent stays so: it was this process that listened and echoed, whatever it was called (P-34).
+        self.life = Life { awake: self.life.awake, ended: Some(ended), late: None };
         self.me = ended.next();
         self.own = Own { stamp: self.own.stamp, ..Own::default() };
         self.votes.forget_own();
@@ -99,6 +100,9 @@ impl Machine {
             link.answered = false;
         }
         for member in self.members.values_mut() {
+            if member.heard_again {
+                member.heard = now;
+            }
             member.forget_own_stream();
         }
         self.listen_afresh();

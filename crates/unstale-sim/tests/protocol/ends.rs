@@ -1,6 +1,6 @@
 //! Who ends a silent member, and when.
 
-use unstale_core::{DistrustCause, EndCause, Event, Input, Output, Suspects};
+use unstale_core::{DistrustCause, EndCause, Event, Input, Output, SelfEnd, Suspects};
 
 use unstale_sim::protocol::node::name;
 use unstale_sim::protocol::world::{MS, Members, SECOND, World};
@@ -26,6 +26,27 @@ fn a_majority_ends_a_dead_member_after_l_and_distrusts_what_it_wrote_before_proo
         assert_eq!(ended_by(&world, index, EndCause::Majority), 1);
         let [Output::Distrust { cause, .. }] = world.peek(index).distrusts.as_slice() else { panic!() };
         assert_eq!(*cause, DistrustCause::Silent(dead));
+        assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
+    }
+    world.assert_coherent();
+}
+
+#[test]
+fn who_voted_in_vain_does_not_wait_again_for_a_member_that_its_process_has_not_heard_for_l() {
+    // P-30 (b), P-34
+    let mut world = World::joined(3, Members::Fixed, 47);
+    world.kill(2);
+    world.cut(0, 1);
+    world.run_for(3 * SECOND + 500 * MS);
+    world.mend(0, 1);
+    world.run_for(1_500 * MS);
+    let in_vain = |index| {
+        let is_in_vain = |event: &Event| matches!(event, Event::SelfEnded { why: SelfEnd::VotedInVain, .. });
+        world.events(index, is_in_vain)
+    };
+    assert!(in_vain(0) + in_vain(1) > 0, "each had voted on the other");
+    for index in [0, 1] {
+        assert_eq!(ended_by(&world, index, EndCause::Majority), 1, "the dead one, and nobody else");
         assert!(world.peek(index).proof_age_ms(world.now).is_some_and(|age| age < 400));
     }
     world.assert_coherent();
