@@ -1,13 +1,13 @@
 //! The promises of a backplane, each as a function over a fixture.
 //!
 //! Where a backplane says [`Delivery::Unordered`], frames may be lost, repeated and overtaken; that they arrive whole, and
-//! everything about links, holds all the same. Where it says [`Reach::Everyone`], what is about single peers is left out.
+//! everything about links, holds all the same.
 
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use unstale_port::{Backplane, Delivery, Kind, LinkId, Properties, Reach, close};
+use unstale_port::{Backplane, Delivery, Kind, LinkId, Properties, close};
 
 use crate::network::Network;
 
@@ -133,9 +133,6 @@ pub async fn sending_over_a_link_that_is_not_there_is_an_error<F: BackplaneFixtu
 pub async fn a_closed_link_goes_down_at_both_ends_and_is_dialled_again<F: BackplaneFixture>(fixture: &mut F) {
     let mut network = Network::new(fixture.start(2).await);
     network.until_connected().await;
-    if network.nodes[0].reach() == Reach::Everyone {
-        return;
-    }
     for closer in [0, 1] {
         let other = 1 - closer;
         let near = network.nodes[closer].link_to(other as u8).expect("they are connected");
@@ -164,9 +161,6 @@ pub async fn a_closed_link_goes_down_at_both_ends_and_is_dialled_again<F: Backpl
 pub async fn a_peer_that_does_not_read_takes_a_bounded_number_of_bytes<F: BackplaneFixture>(fixture: &mut F) {
     let mut network = Network::new(fixture.start(2).await);
     network.until_connected().await;
-    if network.nodes[0].reach() == Reach::Everyone {
-        return;
-    }
     fill(&mut network, 1).await;
 }
 
@@ -174,9 +168,6 @@ pub async fn a_peer_that_does_not_read_takes_a_bounded_number_of_bytes<F: Backpl
 pub async fn a_peer_that_does_not_read_holds_up_nobody_else<F: BackplaneFixture>(fixture: &mut F) {
     let mut network = Network::new(fixture.start(3).await);
     network.until_connected().await;
-    if network.nodes[0].reach() == Reach::Everyone {
-        return;
-    }
     let taken = fill(&mut network, 1).await;
     let tries = if network.nodes[0].delivery() == Delivery::Fifo { 1 } else { 32 };
     for _ in 0..tries {
@@ -215,7 +206,7 @@ pub async fn what_was_taken_before_a_close_arrives<F: BackplaneFixture>(fixture:
     network
         .until("the frames, then the end of the link", |network| {
             let node = &network.nodes[1];
-            (!fifo || node.letters(0) == sent) && (node.reach() == Reach::Everyone || !node.knows(0))
+            (!fifo || node.letters(0) == sent) && !node.knows(0)
         })
         .await;
 }
@@ -224,9 +215,6 @@ pub async fn what_was_taken_before_a_close_arrives<F: BackplaneFixture>(fixture:
 pub async fn a_node_that_is_dropped_is_noticed<F: BackplaneFixture>(fixture: &mut F) {
     let mut network = Network::new(fixture.start(3).await);
     network.until_connected().await;
-    if network.nodes[0].reach() == Reach::Everyone {
-        return;
-    }
     drop(network.nodes[2].backplane.take());
     network
         .until("the end of the links to the dropped node", |network| {

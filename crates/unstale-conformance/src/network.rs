@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use unstale_port::{Backplane, Delivery, Event, Kind, LinkId, Reach};
+use unstale_port::{Backplane, Delivery, Event, Kind, LinkId};
 
 /// How long anything may take that has to come. A backplane that works needs a small part of it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -166,10 +166,6 @@ impl<B: Backplane> Node<B> {
         self.backplane.as_ref().map_or(Delivery::Fifo, |backplane| backplane.properties().delivery)
     }
 
-    pub(crate) fn reach(&self) -> Reach {
-        self.backplane.as_ref().map_or(Reach::Peer, |backplane| backplane.properties().reach)
-    }
-
     pub(crate) fn knows(&self, peer: u8) -> bool {
         self.link_to(peer).is_some()
     }
@@ -180,9 +176,9 @@ impl<B: Backplane> Node<B> {
     }
 
     fn greetings(&self) -> u32 {
-        match (self.delivery(), self.reach()) {
-            (Delivery::Fifo, Reach::Peer) => 1,
-            (Delivery::Unordered, _) | (_, Reach::Everyone) => GREETINGS,
+        match self.delivery() {
+            Delivery::Fifo => 1,
+            Delivery::Unordered => GREETINGS,
         }
     }
 
@@ -245,7 +241,6 @@ impl<B: Backplane> Node<B> {
                 let number = u64::from_be_bytes(frame[2..HEAD_BYTES].try_into().expect("eight bytes"));
                 let (from, to) = (frame[0], frame[1]);
                 known.peer = Some(from);
-                // On a broadcast transport everyone hears what is meant for one.
                 if to == self.index || to == EVERYONE {
                     self.received.push(Letter { from, number, payload: frame.slice(HEAD_BYTES..) });
                 }
@@ -261,7 +256,7 @@ impl<B: Backplane> Node<B> {
             Event::Recognised { link, .. } => {
                 assert!(self.links.contains_key(&link), "{link:?} is not up and was recognised");
             }
-            _ => {}
+            Event::UpCommon { .. } | Event::Listed(_) | _ => {}
         }
     }
 
@@ -284,10 +279,9 @@ impl<B: Backplane> Node<B> {
     /// A writable link for which something waits, and for whom; nobody in particular is greeted.
     fn next_to_send(&self) -> Option<(LinkId, Option<u8>)> {
         let greetings = self.greetings();
-        let everyone = self.reach() == Reach::Everyone;
         self.links.iter().filter(|(_, link)| link.writable).find_map(|(id, link)| {
             let mut waiting = self.outbox.iter().filter(|(_, queue)| !queue.is_empty());
-            let peer = waiting.find(|(peer, _)| everyone || link.peer == Some(**peer)).map(|(peer, _)| *peer);
+            let peer = waiting.find(|(peer, _)| link.peer == Some(**peer)).map(|(peer, _)| *peer);
             (peer.is_some() || link.greeted < greetings).then_some((*id, peer))
         })
     }

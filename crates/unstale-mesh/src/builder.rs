@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
-use unstale_port::{Delivery, Error, Kind, Peer, Peers, Properties, Reach, Retry};
+use unstale_port::{Delivery, Error, Kind, Peer, Peers, Properties, Retry};
 
 use crate::address::{self, Address, config};
 use crate::handshake::{Identity, Terms};
@@ -171,7 +171,6 @@ impl Builder {
         Ok(Mesh::new(Setup {
             properties: Properties {
                 delivery: Delivery::Fifo,
-                reach: Reach::Peer,
                 frame_bytes_max: FRAME_BYTES_MAX,
                 listening: Some(bound.to_string()),
                 advertised,

@@ -5,12 +5,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::Error;
+use crate::{Error, Listing, RegisterRequest};
 
 /// A frame of bytes.
 pub type Frame = Bytes;
 
-/// One connection to one peer (or, on a broadcast transport, to all of them); never used again within a backplane.
+/// One connection to one peer, or to all of them ([`Event::UpCommon`]); never used again within a backplane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
@@ -23,22 +23,11 @@ pub enum Delivery {
     Unordered,
 }
 
-/// Whom a link reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reach {
-    /// One peer.
-    Peer,
-    /// Every peer.
-    Everyone,
-}
-
 /// What a backplane is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Properties {
     /// In which order links deliver.
     pub delivery: Delivery,
-    /// Whom links reach.
-    pub reach: Reach,
     /// The largest frame that it carries, in bytes.
     pub frame_bytes_max: usize,
     /// The address that this process alone can listen on while it lives, if there is one.
@@ -56,6 +45,10 @@ pub enum Peers {
     Fixed(Vec<Peer>),
     /// Whoever a name resolves to.
     Elastic,
+    /// Whoever is in the broker's register: [`Backplane::register`] works, and there is one link to each process but this one
+    /// that a listing named, to its inbox. It stays up until all entries of that process have ended, or it was not listed for
+    /// [`Listing::ENDED_FOR`]: a register that is lost costs no links.
+    Registered,
 }
 
 /// One configured peer.
@@ -87,6 +80,16 @@ pub enum Event {
         /// Who is there.
         remote: Remote,
     },
+    /// A link is up that reaches every peer which has one like it, with one frame instead of one for each of them; what they
+    /// send over theirs comes in over it, and what this process sent does not come back. It delivers as
+    /// [`Properties::delivery`] says. Like any other it is not yet writable, goes down, and comes up under another id; at
+    /// most one is up at a time.
+    UpCommon {
+        /// Which.
+        link: LinkId,
+    },
+    /// The answer to [`RegisterRequest::Read`].
+    Listed(Listing),
     /// A link that the peer dialled leads to whom this configured address leads to: a dial there met the same peer, and was
     /// dropped since one link is enough. Said at most once per link.
     Recognised {
@@ -145,7 +148,13 @@ pub trait Backplane: Send + 'static {
     /// Closes a link; [`Event::Down`] follows. Links that were dialled are dialled again.
     fn close(&mut self, link: LinkId);
 
-    /// Sends what was taken, as far as it goes at once, then closes everything. Ready when done.
+    /// Asks something of the broker's register, as [`RegisterRequest`] says. Does nothing where [`Properties::peers`] is not
+    /// [`Peers::Registered`].
+    fn register(&mut self, request: RegisterRequest) {
+        let _ = request;
+    }
+
+    /// Sends what was taken and asked, as far as it goes at once, then closes everything. Ready when done.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
@@ -164,6 +173,10 @@ impl<B: Backplane + ?Sized> Backplane for Box<B> {
 
     fn close(&mut self, link: LinkId) {
         (**self).close(link);
+    }
+
+    fn register(&mut self, request: RegisterRequest) {
+        (**self).register(request);
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::dice::Dice;
 use crate::timer::Alarm;
-use crate::{Backplane, Delivery, Error, Event, Frame, LinkId, Properties, SystemTimer, Timer};
+use crate::{
+    Backplane, Delivery, Error, Event, Frame, LinkId, Properties, RegisterRequest, SystemTimer, Timer,
+};
 
 /// How often what goes wrong: shares of received frames from 0 to 1, thrown for one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -149,6 +151,8 @@ impl<B: Backplane> Backplane for Faulty<B> {
                     return Poll::Ready(Event::Down { link, reason });
                 }
                 event @ (Event::Up { .. }
+                | Event::UpCommon { .. }
+                | Event::Listed(_)
                 | Event::Recognised { .. }
                 | Event::Writable { .. }
                 | Event::Note { .. }) => {
@@ -165,6 +169,10 @@ impl<B: Backplane> Backplane for Faulty<B> {
 
     fn close(&mut self, link: LinkId) {
         self.inner.close(link);
+    }
+
+    fn register(&mut self, request: RegisterRequest) {
+        self.inner.register(request);
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {

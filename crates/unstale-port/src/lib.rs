@@ -10,17 +10,19 @@ mod faulty;
 mod faulty_store;
 pub mod memory;
 mod metered;
+mod register;
 mod store;
 mod throttled;
 mod timer;
 
 pub use backplane::{
-    Backplane, Delivery, Event, Frame, LinkId, Peer, Peers, Properties, Reach, Remote, close, next_event,
+    Backplane, Delivery, Event, Frame, LinkId, Peer, Peers, Properties, Remote, close, next_event,
 };
 pub use error::{Error, Kind, Retry};
 pub use faulty::{Faults, Faulty};
 pub use faulty_store::{FaultyStore, StoreFaults, StoreFaultsHandle};
 pub use metered::{Counts, Meter, Metered};
+pub use register::{EndedEntry, Entry, Listed, Listing, RegisterRequest};
 pub use store::{Condition, Intent, Lease, Lookup, Record, Store, StoreFuture, Turn, Written};
 pub use throttled::Throttled;
 pub use timer::{ManualTimer, Sleep, SystemTimer, Timer};

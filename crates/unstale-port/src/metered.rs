@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use crate::{Backplane, Error, Event, Frame, LinkId, Properties};
+use crate::{Backplane, Error, Event, Frame, LinkId, Properties, RegisterRequest};
 
 /// What went through a [`Metered`] backplane since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,8 +77,8 @@ impl<B: Backplane> Backplane for Metered<B> {
         if let Poll::Ready(event) = &polled {
             let mut counts = self.meter.lock();
             match event {
-                Event::Up { .. } => counts.ups += 1,
-                Event::Recognised { .. } | Event::Writable { .. } => {}
+                Event::Up { .. } | Event::UpCommon { .. } => counts.ups += 1,
+                Event::Recognised { .. } | Event::Writable { .. } | Event::Listed(_) => {}
                 Event::Received { frame, .. } => {
                     counts.frames_received += 1;
                     counts.bytes_received += frame.len() as u64;
@@ -106,6 +106,10 @@ impl<B: Backplane> Backplane for Metered<B> {
 
     fn close(&mut self, link: LinkId) {
         self.inner.close(link);
+    }
+
+    fn register(&mut self, request: RegisterRequest) {
+        self.inner.register(request);
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {

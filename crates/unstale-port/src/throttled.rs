@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::timer::Alarm;
-use crate::{Backplane, Error, Event, Frame, Kind, LinkId, Properties, Retry, SystemTimer, Timer};
+use crate::{
+    Backplane, Error, Event, Frame, Kind, LinkId, Properties, RegisterRequest, Retry, SystemTimer, Timer,
+};
 
 /// A decorator that says a link is writable only after the time that its last frame takes at a given rate. Each link has
 /// the rate for itself; order and everything else stay as they are inside.
@@ -91,6 +93,8 @@ impl<B: Backplane> Backplane for Throttled<B> {
                     return Poll::Ready(Event::Down { link, reason });
                 }
                 event @ (Event::Up { .. }
+                | Event::UpCommon { .. }
+                | Event::Listed(_)
                 | Event::Recognised { .. }
                 | Event::Received { .. }
                 | Event::Note { .. }) => {
@@ -116,6 +120,10 @@ impl<B: Backplane> Backplane for Throttled<B> {
 
     fn close(&mut self, link: LinkId) {
         self.inner.close(link);
+    }
+
+    fn register(&mut self, request: RegisterRequest) {
+        self.inner.register(request);
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -163,7 +163,6 @@ fn the_judge_catches_settings_that_should_have_been_refused() {
     let judged = |peers, has_secret| {
         let properties = Properties {
             delivery: Delivery::Fifo,
-            reach: Reach::Peer,
             frame_bytes_max: FRAME_BYTES_MAX,
             listening: None,
             advertised: Some("127.0.0.1:9".to_owned()),

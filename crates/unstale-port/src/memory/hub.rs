@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::net::{Net, NodeId};
 use crate::timer::Alarm;
 use crate::{
-    Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peer, Peers, Properties, Reach, Retry,
-    SystemTimer, Timer,
+    Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peer, Peers, Properties, Retry, SystemTimer,
+    Timer,
 };
 
 /// What a [`Hub`] is like.
@@ -92,7 +92,6 @@ impl Hub {
         };
         let properties = Properties {
             delivery: Delivery::Fifo,
-            reach: Reach::Peer,
             frame_bytes_max: self.options.frame_bytes_max,
             listening: None,
             advertised: Some(label.clone()),

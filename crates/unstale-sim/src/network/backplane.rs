@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use unstale_codec::native;
 use unstale_core::Message;
-use unstale_port::{Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, Reach, Retry};
+use unstale_port::{Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, Retry};
 
 use super::wire::Seat;
 use super::{Life, Net, Network, Storm, lock};
@@ -62,7 +62,6 @@ impl Network {
         });
         let properties = Properties {
             delivery,
-            reach: Reach::Peer,
             frame_bytes_max: 1 << 20,
             listening: listening.then(|| label.clone()),
             advertised: Some(label),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unstale_core::{Mechanisms, Name, Slot};
-use unstale_port::{Backplane, Peer, Peers, Properties, Reach, Store};
+use unstale_port::{Backplane, Peer, Peers, Properties, Store};
 
 use super::clock::Clock;
 use super::nowhere::Nowhere;
@@ -308,20 +308,19 @@ fn random_seed() -> Result<Seed, String> {
 const FRAME_BYTES_MIN: usize = 64 << 10;
 
 fn unfit(properties: &Properties) -> impl Iterator<Item = String> {
-    // P-28: without a register of streams nobody knows who is a member.
-    let everyone = (properties.reach == Reach::Everyone)
-        .then(|| "the backplane's links reach everyone, and it keeps no register of members".to_owned());
+    let registered = (properties.peers == Peers::Registered)
+        .then(|| "the backplane's members are those in a register, which no node reads yet".to_owned());
     let frames = properties.frame_bytes_max;
     let small = (frames < FRAME_BYTES_MIN)
         .then(|| format!("the backplane carries frames of {frames} bytes, {FRAME_BYTES_MIN} are needed"));
-    everyone.into_iter().chain(small)
+    registered.into_iter().chain(small)
 }
 
 fn default_membership(properties: &Properties) -> Membership {
     match &properties.peers {
         Peers::Fixed(peers) if peers.is_empty() => Membership::Alone,
         Peers::Fixed(peers) => Membership::Fixed(peers.clone()),
-        Peers::Elastic => Membership::Elastic,
+        Peers::Elastic | Peers::Registered => Membership::Elastic,
     }
 }
 

@@ -92,8 +92,8 @@ impl Driver {
                     tracing::info!(what, detail, "backplane note");
                 }
             }
-            // Events that a later backplane may report ask nothing of this driver.
-            _ => {}
+            // Only with a register, which is not read yet; and events that a later backplane may report ask nothing of this driver.
+            port::Event::UpCommon { .. } | port::Event::Listed(_) | _ => {}
         }
     }
 

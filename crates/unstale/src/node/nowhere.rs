@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use unstale_port::{Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, Reach, Retry};
+use unstale_port::{Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, Retry};
 
 /// Links to nobody.
 #[derive(Debug)]
@@ -14,7 +14,6 @@ impl Nowhere {
     pub(super) fn new() -> Self {
         let properties = Properties {
             delivery: Delivery::Fifo,
-            reach: Reach::Peer,
             frame_bytes_max: usize::MAX,
             listening: None,
             advertised: None,

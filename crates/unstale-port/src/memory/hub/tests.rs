@@ -19,6 +19,9 @@ fn events(node: &mut MemoryBackplane) -> Vec<String> {
             Event::Down { link, reason } => format!("down {} {reason}", link.0),
             Event::Recognised { link, dialled } => format!("recognised {} {dialled}", link.0),
             Event::Note { what, .. } => format!("note {what}"),
+            Event::UpCommon { .. } | Event::Listed(_) => {
+                panic!("a hub has neither a common link nor a register")
+            }
         });
     }
     words
