@@ -34,8 +34,9 @@ const STEP: u64 = 4 * MS;
 const MS: u64 = 1_000_000;
 /// After the last fault has healed, every read answers as the database does.
 const RECOVERY: u64 = 5_000 * MS;
-/// Calls that wait at the end have so long to return.
-const LAST_CALLS: u64 = 4_500 * MS;
+/// Calls that wait at the end have so long to return: a book is made of two pages of two rows, one after the other, and each load of
+/// a page or a row that began before may hang for 3 s.
+const LAST_CALLS: u64 = 20_000 * MS;
 
 /// Requests that waited in the socket of a process that stood still.
 const WOKEN_READS: u32 = 24;
