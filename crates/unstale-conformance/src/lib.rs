@@ -84,6 +84,7 @@ macro_rules! store_suite {
             one_reader_at_a_time_has_the_turn_to_load,
             what_is_stale_is_loaded_by_one_reader_too,
             a_turn_ends_with_all_that_ends_the_load,
+            the_turn_for_what_is_missing_ends_too,
             a_turn_ends_by_itself_and_binds_nobody,
             a_key_named_twice_is_one_turn,
         );

@@ -313,7 +313,7 @@ pub async fn what_is_stale_is_loaded_by_one_reader_too<F: StoreFixture>(fixture:
     }
 }
 
-/// A turn ends when it is given back, with a write that is refused, with any change of the key, and with a clear.
+/// A turn ends when it is given back, with a write that is refused, and with any change of the key.
 pub async fn a_turn_ends_with_all_that_ends_the_load<F: StoreFixture>(fixture: &mut F) {
     let shelf = Shelf::new(fixture.start().await);
     for way in 0..7_u64 {
@@ -330,15 +330,15 @@ pub async fn a_turn_ends_with_all_that_ends_the_load<F: StoreFixture>(fixture: &
         let stamp = 15 + 10 * way;
         match way {
             0 => shelf.store.release(USERS, keys[0].clone(), lease).await.expect("the store answers"),
-            1 => {
-                let written = shelf.put(USERS, &name, versioned(4), Condition::Lease(lease)).await;
-                assert_eq!(written, Written::Refused);
-            }
+            1 => shelf.refuse(USERS, &name, versioned(4), lease).await,
             2 => shelf.store.remove(USERS, &keys, stamp).await.expect("the store answers"),
             3 => shelf.store.expire(USERS, &keys, stamp).await.expect("the store answers"),
             4 => shelf.set(USERS, &name, Record { stamp, ..versioned(6) }).await,
-            5 => shelf.store.raise(Some(USERS), None, stamp).await.expect("the store answers"),
-            _ => shelf.store.raise(None, None, stamp).await.expect("the store answers"),
+            _ => {
+                let cache = (way == 5).then_some(USERS);
+                shelf.store.raise(cache, None, stamp).await.expect("the store answers");
+                shelf.refuse(USERS, &name, versioned(6), lease).await;
+            }
         }
         assert_eq!(shelf.turn(USERS, &name).await, Turn::Yours, "after way {way}");
         assert_eq!(shelf.turn(USERS, &name).await, Turn::Taken, "after way {way}");
@@ -347,6 +347,29 @@ pub async fn a_turn_ends_with_all_that_ends_the_load<F: StoreFixture>(fixture: &
             shelf.store.release(USERS, keys[0].clone(), lease).await.expect("the store answers");
             assert_eq!(shelf.turn(USERS, &name).await, Turn::Taken, "after way {way}");
         }
+    }
+}
+
+/// The same for a key that there is nothing of.
+pub async fn the_turn_for_what_is_missing_ends_too<F: StoreFixture>(fixture: &mut F) {
+    let shelf = Shelf::new(fixture.start().await);
+    for way in 0..3_u64 {
+        let name = format!("k{way}");
+        let keys = [key(&name)];
+        let Lookup { lease, turn, .. } = shelf.ask(USERS, &name, LOAD).await;
+        assert_eq!((turn, shelf.turn(USERS, &name).await), (Turn::Yours, Turn::Taken), "way {way}");
+        match way {
+            0 => shelf.store.release(USERS, keys[0].clone(), lease).await.expect("the store answers"),
+            1 => shelf.store.remove(USERS, &keys, 10).await.expect("the store answers"),
+            _ => {
+                shelf.store.raise(Some(USERS), None, 20).await.expect("the store answers");
+                shelf.refuse(USERS, &name, record("old", 30), lease).await;
+            }
+        }
+        let next = shelf.ask(USERS, &name, LOAD).await;
+        assert_eq!((next.record, next.turn), (None, Turn::Yours), "after way {way}");
+        assert_eq!(shelf.turn(USERS, &name).await, Turn::Taken, "after way {way}");
+        assert_eq!(shelf.fill(USERS, &name, "new", next.lease).await, Written::Stored, "after way {way}");
     }
 }
 
@@ -437,6 +460,12 @@ impl<S: Store> Shelf<S> {
 
     async fn fill(&self, cache: &str, name: &str, value: &str, lease: Lease) -> Written {
         self.put(cache, name, record(value, 10), Condition::Lease(lease)).await
+    }
+
+    /// Fills with what must not be taken.
+    async fn refuse(&self, cache: &str, name: &str, record: Record, lease: Lease) {
+        let written = self.put(cache, name, record, Condition::Lease(lease)).await;
+        assert_eq!(written, Written::Refused, "{name}");
     }
 
     /// Writes a record that must be taken.

@@ -35,7 +35,7 @@ pub struct Record {
 
 /// The right to fill a key with what is loaded after the read that gave it out; opaque, and good for that key only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Lease(pub u64);
+pub struct Lease(pub u128);
 
 /// What a read is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,8 +107,8 @@ pub trait Store: Send + Sync + 'static {
     /// Gives back the turn that came with `lease` where nothing was loaded: the next reader takes it. Not for
     /// [`Turn::Taken`]. Harmless where the turn has ended.
     ///
-    /// A turn ends by itself after its time, with a write under its lease, stored or refused, with any change of the
-    /// key, and when its cache or all are cleared.
+    /// A turn ends by itself after its time, with a write under its lease, stored or refused, and with any change of the
+    /// key. What ends more than the key (a tag, a cache, everything) ends it at the latest with the write that it refuses.
     fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()>;
 
     /// Writes one record; voids the leases of that key that were given out before.

@@ -214,7 +214,7 @@ impl Store for MemoryStore {
 
 impl Shelves {
     fn look_up(&mut self, cache: &str, key: &Bytes, intent: Intent, now: Duration) -> Lookup {
-        let lease = Lease(self.seq);
+        let lease = Lease(self.seq.into());
         let record = self.record(cache, key, now);
         let is_fresh = record.as_ref().is_some_and(|record| record.fresh_for > Duration::ZERO);
         let turn = match intent {
@@ -265,7 +265,7 @@ impl Shelves {
         let before = self.marks_over(cache, &record.tags).and(of_key);
         let holds = match condition {
             Condition::Newer => record.stamp > before.stamp,
-            Condition::Lease(Lease(seq)) => before.seq <= seq && seq <= self.seq,
+            Condition::Lease(Lease(seq)) => u128::from(before.seq) <= seq && seq <= u128::from(self.seq),
         };
         let version_held = self.live(cache, key, now).and_then(|held| held.record.version);
         if let Condition::Lease(lease) = condition {

@@ -40,7 +40,7 @@ impl Turns {
             self.end_first();
         }
         let name = name(cache, key);
-        if self.taken.get(&name).is_some_and(|taken| taken.lease.0 >= cleared) {
+        if self.taken.get(&name).is_some_and(|taken| taken.lease.0 >= u128::from(cleared)) {
             return Turn::Taken;
         }
         self.end_named(&name);
