@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::redis::Redis;
+use crate::redis::{Redis, RedisOptions};
 
 const SLOTS: usize = 16_384;
 const START_MAX: Duration = Duration::from_secs(30);
@@ -25,9 +25,17 @@ impl Cluster {
     /// # Errors
     /// If one dies, or they have not met within 30 s.
     pub async fn start(count: usize) -> io::Result<Self> {
+        Self::start_with(count, &Redis::options()).await
+    }
+
+    /// The same, each of them with these options.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(count: usize, options: &RedisOptions) -> io::Result<Self> {
         let mut masters = Vec::new();
         for index in 0..count {
-            let master = Redis::options().cluster().start().await?;
+            let master = options.clone().cluster().start().await?;
             let (first, next) = (index * SLOTS / count, (index + 1) * SLOTS / count);
             master
                 .command(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &(next - 1).to_string()])

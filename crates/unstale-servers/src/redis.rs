@@ -211,7 +211,7 @@ impl RedisOptions {
         self
     }
 
-    /// Speaks TLS on its port, and nothing else.
+    /// Speaks TLS on its port, and nothing else; with masters and nodes of its cluster too.
     pub fn tls(mut self, files: TlsFiles) -> Self {
         self.tls = Some(files);
         self
@@ -306,6 +306,8 @@ impl RedisOptions {
                 line("tls-key-file", &tls.key.display().to_string());
                 line("tls-ca-cert-file", &tls.authority.display().to_string());
                 line("tls-auth-clients", tls.clients);
+                line("tls-replication", "yes");
+                line("tls-cluster", "yes");
             }
         }
         if self.is_cluster {

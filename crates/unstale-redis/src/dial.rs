@@ -1,0 +1,127 @@
+//! How a connection comes up: the address, TCP, TLS, login.
+
+use std::io;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use unstale_port::{Error, Kind, Retry};
+
+use crate::address::Address;
+use crate::error::{timed_out, unavailable};
+use crate::login::{Login, Password};
+use crate::reply::Value;
+use crate::settings::{Deployment, Settings};
+use crate::stream::Stream;
+use crate::wire::Wire;
+
+/// Whom a connection needs at its other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// One that takes writes.
+    Master,
+    /// Any node of a cluster, or a sentinel.
+    Any,
+}
+
+/// A connection to the present master, or to some node of a cluster, logged in and named. Takes no longer than
+/// [`Settings::connect_timeout`] for each address that it tries, sentinels too.
+pub(crate) async fn open(settings: &Settings) -> Result<Wire, Error> {
+    match &settings.deployment {
+        Deployment::Single(address) => open_at(settings, address, Need::Master).await,
+        Deployment::Sentinel { sentinels, service } => {
+            let master = master_of(settings, sentinels, service).await?;
+            open_at(settings, &master, Need::Master).await
+        }
+        Deployment::Cluster(nodes) => {
+            let mut last = None;
+            for node in nodes {
+                match open_at(settings, node, Need::Any).await {
+                    Ok(wire) => return Ok(wire),
+                    Err(error) => last = Some(error),
+                }
+            }
+            Err(last.unwrap_or_else(|| nobody("no node of the cluster is named")))
+        }
+    }
+}
+
+async fn open_at(settings: &Settings, address: &Address, need: Need) -> Result<Wire, Error> {
+    let limit = settings.connect_timeout;
+    let opened = timeout(limit, async {
+        let mut wire = connect(settings, address).await?;
+        let hello = log_in(&mut wire, settings, &settings.login).await?;
+        if hello.field("proto").and_then(Value::number) != Some(3) {
+            return Err(nobody(format!("{address} does not speak RESP3")));
+        }
+        let role = hello.field("role").and_then(Value::text).unwrap_or_default();
+        if need == Need::Master && role != "master" {
+            return Err(nobody(format!("{address} is a {role} and takes no writes")));
+        }
+        if settings.database != 0 {
+            wire.ask("select", &[b"SELECT", settings.database.to_string().as_bytes()]).await?;
+        }
+        Ok(wire)
+    });
+    opened.await.unwrap_or_else(|_| Err(timed_out("connect", limit)))
+}
+
+async fn connect(settings: &Settings, address: &Address) -> Result<Wire, Error> {
+    let Address { host, port } = address;
+    let refused = |cause: io::Error| {
+        let what = io::Error::new(cause.kind(), format!("{address}: {cause}"));
+        unavailable("connect", what)
+    };
+    let tcp = TcpStream::connect((host.as_str(), *port)).await.map_err(refused)?;
+    tcp.set_nodelay(true).map_err(refused)?;
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &settings.tls {
+        return Ok(Wire::new(Stream::Tls(tls.connect(host, tcp).await?)));
+    }
+    #[cfg(not(feature = "tls"))]
+    if let Some(tls) = &settings.tls {
+        match *tls {}
+    }
+    Ok(Wire::new(Stream::Tcp(tcp)))
+}
+
+async fn log_in(wire: &mut Wire, settings: &Settings, login: &Login) -> Result<Value, Error> {
+    let password = login.password.as_ref().map(Password::read).transpose()?;
+    let user = login.user.as_deref().unwrap_or("default");
+    let mut command: Vec<&[u8]> = vec![b"HELLO", b"3"];
+    if let Some(password) = &password {
+        command.extend([b"AUTH".as_slice(), user.as_bytes(), password.as_bytes()]);
+    }
+    command.extend([b"SETNAME".as_slice(), settings.client_name.as_bytes()]);
+    wire.ask("log in", &command).await
+}
+
+/// Asks one sentinel after the other.
+async fn master_of(settings: &Settings, sentinels: &[Address], service: &str) -> Result<Address, Error> {
+    let mut last = None;
+    for sentinel in sentinels {
+        let limit = settings.connect_timeout;
+        let asked = timeout(limit, async {
+            let mut wire = connect(settings, sentinel).await?;
+            log_in(&mut wire, settings, &settings.sentinel_login).await?;
+            let command: [&[u8]; 3] = [b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", service.as_bytes()];
+            wire.ask("ask a sentinel", &command).await
+        });
+        match asked.await.unwrap_or_else(|_| Err(timed_out("ask a sentinel", limit))) {
+            Ok(reply) => match address_in(&reply) {
+                Some(master) => return Ok(master),
+                None => last = Some(nobody(format!("{sentinel} knows no master of `{service}`"))),
+            },
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| nobody("no sentinel is named")))
+}
+
+fn address_in(reply: &Value) -> Option<Address> {
+    let [host, port] = reply.list() else { return None };
+    Some(Address { host: host.text()?.to_owned(), port: port.text()?.parse().ok()? })
+}
+
+fn nobody(detail: impl Into<String>) -> Error {
+    Error::new(Kind::Unavailable, Retry::Reconnected, "connect", detail)
+}

@@ -1,0 +1,83 @@
+//! One connection that speaks RESP3, polled by its owner: commands go out in order, replies and pushes come in.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use unstale_port::Error;
+
+use crate::error::{refused, unavailable};
+use crate::reply::{self, Value};
+use crate::stream::Stream;
+
+const READ_BYTES: usize = 64 << 10;
+
+/// An open connection with what waits to be written and what was read.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: Stream,
+    outgoing: BytesMut,
+    incoming: BytesMut,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, outgoing: BytesMut::new(), incoming: BytesMut::new() }
+    }
+
+    /// Adds a command to what is written by the next [`Self::poll_flush`].
+    pub(crate) fn push(&mut self, command: &[&[u8]]) {
+        reply::encode(command, &mut self.outgoing);
+    }
+
+    /// Writes what waits, as far as the socket takes it; ready when nothing waits any more.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outgoing))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.outgoing.advance(written);
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// The next reply or push.
+    pub(crate) fn poll_value(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Value>> {
+        loop {
+            match reply::decode(&mut self.incoming) {
+                Ok(Some(value)) => return Poll::Ready(Ok(value)),
+                Ok(None) => {}
+                Err(malformed) => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, malformed)));
+                }
+            }
+            self.incoming.reserve(READ_BYTES);
+            // Dropped unfinished, it has read nothing.
+            let read = ready!(pin!(self.stream.read_buf(&mut self.incoming)).poll(cx))?;
+            if read == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
+    /// Sends one command and waits for its reply; only while nothing else is under way.
+    pub(crate) async fn ask(&mut self, operation: &'static str, command: &[&[u8]]) -> Result<Value, Error> {
+        self.push(command);
+        poll_fn(|cx| self.poll_flush(cx)).await.map_err(|cause| unavailable(operation, cause))?;
+        match poll_fn(|cx| self.poll_value(cx)).await {
+            Ok(Value::Error(line)) => Err(refused(operation, &line)),
+            Ok(value) => Ok(value),
+            Err(cause) => Err(unavailable(operation, cause)),
+        }
+    }
+
+    /// The bare connection; only while nothing is under way.
+    pub(crate) fn into_stream(self) -> Stream {
+        debug_assert!(self.outgoing.is_empty() && self.incoming.is_empty(), "something is under way");
+        self.stream
+    }
+}
