@@ -10,32 +10,23 @@ use crate::address::Address;
 use crate::error::{timed_out, unavailable};
 use crate::login::{Login, Password};
 use crate::reply::Value;
-use crate::settings::{Deployment, Settings};
+use crate::settings::{Deployment, Role, Settings};
 use crate::stream::Stream;
 use crate::wire::Wire;
 
-/// Whom a connection needs at its other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
-    /// One that takes writes.
-    Master,
-    /// Any node of a cluster, or a sentinel.
-    Any,
-}
-
-/// A connection to the present master, or to some node of a cluster, logged in and named. Takes no longer than
+/// A connection to the server, the present master, or some node of a cluster, logged in and named. Takes no longer than
 /// [`Settings::connect_timeout`] for each address that it tries, sentinels too.
 pub(crate) async fn open(settings: &Settings) -> Result<Wire, Error> {
     match &settings.deployment {
-        Deployment::Single(address) => open_at(settings, address, Need::Master).await,
+        Deployment::Single(address) => open_at(settings, address, settings.role).await,
         Deployment::Sentinel { sentinels, service } => {
             let master = master_of(settings, sentinels, service).await?;
-            open_at(settings, &master, Need::Master).await
+            open_at(settings, &master, settings.role).await
         }
         Deployment::Cluster(nodes) => {
             let mut last = None;
             for node in nodes {
-                match open_at(settings, node, Need::Any).await {
+                match open_at(settings, node, Role::Any).await {
                     Ok(wire) => return Ok(wire),
                     Err(error) => last = Some(error),
                 }
@@ -45,7 +36,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Wire, Error> {
     }
 }
 
-async fn open_at(settings: &Settings, address: &Address, need: Need) -> Result<Wire, Error> {
+async fn open_at(settings: &Settings, address: &Address, wanted: Role) -> Result<Wire, Error> {
     let limit = settings.connect_timeout;
     let opened = timeout(limit, async {
         let mut wire = connect(settings, address).await?;
@@ -54,7 +45,7 @@ async fn open_at(settings: &Settings, address: &Address, need: Need) -> Result<W
             return Err(nobody(format!("{address} does not speak RESP3")));
         }
         let role = hello.field("role").and_then(Value::text).unwrap_or_default();
-        if need == Need::Master && role != "master" {
+        if wanted == Role::Master && role != "master" {
             return Err(nobody(format!("{address} is a {role} and takes no writes")));
         }
         if settings.database != 0 {

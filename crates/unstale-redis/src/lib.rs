@@ -1,7 +1,7 @@
 //! Redis for unstale: backplane, register of members, second level with fill leases.
 //!
 //! [`Settings`] say where a Redis is: one server, the master of a service that sentinels watch, or a cluster.
-//! [`Connection`] is for commands: kept up in the background, its [`Health`] readable.
+//! [`Connection`] is for commands: kept up in the background, its [`Health`] readable. [`Subscription`] hears channels.
 //!
 //! | feature | what |
 //! |---|---|
@@ -19,6 +19,7 @@ mod plain;
 mod reply;
 mod settings;
 mod stream;
+mod subscription;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use connection::Connection;
 pub use health::{Health, State};
-pub use settings::Settings;
+pub use settings::{Role, Settings};
+pub use subscription::{Notice, Subscription, Topic};
 #[cfg(feature = "tls")]
 pub use tls::Tls;

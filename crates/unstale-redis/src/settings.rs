@@ -43,10 +43,20 @@ pub struct Settings {
     pub(crate) login: Login,
     pub(crate) sentinel_login: Login,
     pub(crate) database: u32,
+    pub(crate) role: Role,
     pub(crate) tls: Option<Tls>,
     pub(crate) client_name: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) response_timeout: Duration,
+}
+
+/// Whom a connection is content with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// One that takes writes. A server that is none is as good as unreachable: another one may be by the next try.
+    Master,
+    /// Also a replica: enough to look at it.
+    Any,
 }
 
 /// What is there.
@@ -75,6 +85,7 @@ impl Settings {
             login: Login::default(),
             sentinel_login: Login::default(),
             database: 0,
+            role: Role::Master,
             tls: None,
             client_name: "unstale".to_owned(),
             connect_timeout: Duration::from_secs(1),
@@ -158,7 +169,34 @@ impl Settings {
         self
     }
 
-    pub(crate) fn is_cluster(&self) -> bool {
+    /// Whom a connection to one server is content with. Default: [`Role::Master`].
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// The same login and terms for one server, such as a single node of a cluster.
+    ///
+    /// # Errors
+    /// `Config` if `address` is not `HOST` or `HOST:PORT`.
+    pub fn at(mut self, address: &str) -> Result<Self, Error> {
+        self.deployment = Deployment::Single(Address::parse(address, crate::url::REDIS_PORT)?);
+        Ok(self)
+    }
+
+    /// Connects and logs in once, and leaves again: whether that can be done, and if not, why. Takes no longer than
+    /// [`Self::connect_timeout`] for each address of the list.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Timeout` where nobody answers or not as whom [`Self::role`] asks for, `Unauthenticated` where the
+    /// login is refused, else as the server says.
+    pub async fn probe(&self) -> Result<(), Error> {
+        crate::dial::open(self).await.map(drop)
+    }
+
+    /// Whether it is a cluster.
+    pub fn is_cluster(&self) -> bool {
         matches!(self.deployment, Deployment::Cluster(_))
     }
 

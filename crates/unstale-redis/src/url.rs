@@ -7,7 +7,7 @@ use crate::error::config;
 use crate::login::Password;
 use crate::settings::{Deployment, Settings};
 
-const REDIS_PORT: u16 = 6_379;
+pub(crate) const REDIS_PORT: u16 = 6_379;
 const SENTINEL_PORT: u16 = 26_379;
 const URL_BYTES_MAX: usize = 8_192;
 const NODES_MAX: usize = 64;

@@ -1,10 +1,11 @@
 //! Sentinels and clusters.
 
 use redis::Value;
-use unstale_redis::{Connection, Settings, State};
+use unstale_port::Kind;
+use unstale_redis::{Connection, Role, Settings, State};
 use unstale_servers::{Cluster, Program, Redis, Sentinel, needs};
 
-use crate::{connected, run, until};
+use crate::{connected, run, until, up};
 
 #[tokio::test]
 async fn the_master_that_sentinels_name_is_followed_to_the_next() {
@@ -71,4 +72,36 @@ async fn keys_of_all_masters_of_a_cluster_are_reached() {
         run(&connection, &["GET", "7"]).await.expect("it is reached"),
         Value::BulkString(b"1".to_vec())
     );
+}
+
+#[tokio::test]
+async fn a_replica_is_taken_only_by_who_is_content_with_any() {
+    needs!(Program::RedisServer);
+    let master = Redis::start().await.expect("it starts");
+    let replica = Redis::options().replica_of(&master).start().await.expect("it starts");
+    let settings = Settings::parse(&replica.url()).expect("a URL");
+    let error = settings.probe().await.expect_err("it takes no writes");
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    let looking = settings.role(Role::Any);
+    looking.probe().await.expect("it may be looked at");
+    let connection = up(looking).await;
+    run(&connection, &["GET", "a"]).await.expect("it answers");
+}
+
+#[tokio::test]
+async fn each_node_of_a_cluster_can_be_come_to_alone() {
+    needs!(Program::RedisServer);
+    let cluster = Cluster::start(3).await.expect("it starts");
+    let settings =
+        Settings::parse(&format!("redis+cluster://{}", cluster.addresses().join(","))).expect("a URL");
+    for master in &cluster.masters {
+        let one = settings.clone().at(&master.address()).expect("an address");
+        assert_eq!(one.to_string(), master.url());
+        let connection = up(one).await;
+        let id = run(&connection, &["CLUSTER", "MYID"]).await.expect("it answers");
+        let own = master.command(&["CLUSTER", "MYID"]).await.expect("an answer");
+        assert_eq!(id, Value::BulkString(own.text().expect("an id").as_bytes().to_vec()));
+    }
+    let error = settings.at("a b").expect_err("no address");
+    assert_eq!(error.kind(), Kind::Config);
 }

@@ -1,8 +1,9 @@
-//! The connection for commands, on real servers that die, pause, move and are cut off.
+//! Connections for commands and subscriptions, on real servers that die, pause, move and are cut off.
 
 mod deployments;
 mod faults;
 mod logins;
+mod subscriptions;
 #[cfg(feature = "tls")]
 mod tls;
 
