@@ -149,9 +149,8 @@ async fn subscribe(settings: &Settings, topics: &[Topic]) -> Result<Wire, Error>
             let value = poll_fn(|cx| wire.poll_value(cx)).await;
             match value.map_err(|cause| unavailable("subscribe", cause))? {
                 Value::Error(line) => return Err(refused("subscribe", &line)),
-                value if is_confirmation(&value) => left -= 1,
-                // A message on a topic that is confirmed already: from before the beginning.
-                _ => {}
+                // Else a message on a topic that is confirmed already: from before the beginning.
+                value => left -= usize::from(is_confirmation(&value)),
             }
         }
         Ok(())
@@ -198,9 +197,9 @@ async fn listen(wire: &mut Wire, sender: &mpsc::Sender<Notice>) -> Result<Error,
 /// What a push says; nothing for what is no message.
 fn notice(parts: &[Value]) -> Option<Notice> {
     let (kind, parts) = parts.split_first()?;
-    let (channel, payload) = match (kind.text()?, parts) {
-        ("message", [channel, payload]) | ("pmessage", [_, channel, payload]) => (channel, payload),
-        _ => return None,
+    let (("message", [channel, payload]) | ("pmessage", [_, channel, payload])) = (kind.text()?, parts)
+    else {
+        return None;
     };
     Some(Notice::Message { channel: channel.bytes()?.clone(), payload: payload.bytes()?.clone() })
 }
