@@ -147,10 +147,13 @@ async fn subscribe(settings: &Settings, topics: &[Topic]) -> Result<Wire, Error>
         let mut left = topics.len();
         while left > 0 {
             let value = poll_fn(|cx| wire.poll_value(cx)).await;
-            match value.map_err(|cause| unavailable("subscribe", cause))? {
-                Value::Error(line) => return Err(refused("subscribe", &line)),
-                // Else a message on a topic that is confirmed already: from before the beginning.
-                value => left -= usize::from(is_confirmation(&value)),
+            let value = value.map_err(|cause| unavailable("subscribe", cause))?;
+            if let Value::Error(line) = &value {
+                return Err(refused("subscribe", line));
+            }
+            // Else it is a message on a topic that is confirmed already: from before the beginning.
+            if is_confirmation(&value) {
+                left -= 1;
             }
         }
         Ok(())
