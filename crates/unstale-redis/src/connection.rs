@@ -48,7 +48,7 @@ struct Shared {
 #[derive(Debug)]
 struct Line {
     settings: Settings,
-    live: Mutex<Option<Live>>,
+    up: Mutex<Option<Up>>,
     /// Counts the times that it came up.
     ups: watch::Sender<u64>,
     /// A command was not answered as it should be: the connection may be broken.
@@ -56,6 +56,14 @@ struct Line {
     /// The server takes no writes any more: another one does.
     is_elsewhere: AtomicBool,
     pulse: Pulse,
+}
+
+/// A connection that came up, and for how many times one had by then: with another number there may be another server
+/// process at the other end, with other data. (In a cluster that is so in any case.)
+#[derive(Clone, Debug)]
+pub(crate) struct Up {
+    pub(crate) number: u64,
+    live: Live,
 }
 
 #[derive(Clone)]
@@ -69,7 +77,7 @@ impl Connection {
     pub fn open(settings: Settings) -> Self {
         let line = Arc::new(Line {
             settings,
-            live: Mutex::new(None),
+            up: Mutex::new(None),
             ups: watch::Sender::new(0),
             doubt: Notify::new(),
             is_elsewhere: AtomicBool::new(false),
@@ -100,7 +108,17 @@ impl Connection {
     /// `Unavailable` while it is down, `Timeout` without an answer within [`Settings::response_timeout`]; else as the server
     /// says. After either it is not known whether the command took place.
     pub async fn run(&self, operation: &'static str, command: &Cmd) -> Result<Value, Error> {
-        let mut live = self.live(operation)?;
+        self.run_on(&self.up(operation)?, operation, command).await
+    }
+
+    /// [`Self::run`], over this connection and no later one.
+    pub(crate) async fn run_on(
+        &self,
+        up: &Up,
+        operation: &'static str,
+        command: &Cmd,
+    ) -> Result<Value, Error> {
+        let mut live = up.live.clone();
         let answer = async move { live.req_packed_command(command).await?.extract_error() };
         self.watched(operation, answer).await
     }
@@ -111,7 +129,17 @@ impl Connection {
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_all(&self, operation: &'static str, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
-        let mut live = self.live(operation)?;
+        self.run_all_on(&self.up(operation)?, operation, pipeline).await
+    }
+
+    /// [`Self::run_all`], over this connection and no later one.
+    pub(crate) async fn run_all_on(
+        &self,
+        up: &Up,
+        operation: &'static str,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Value>, Error> {
+        let mut live = up.live.clone();
         let count = pipeline.cmd_iter().count();
         let answers = async move {
             let replies = live.req_packed_commands(pipeline, 0, count).await?;
@@ -125,9 +153,15 @@ impl Connection {
         self.shared.line.settings.is_cluster()
     }
 
-    fn live(&self, operation: &'static str) -> Result<Live, Error> {
-        let live = self.shared.line.lock().clone();
-        live.ok_or_else(|| {
+    /// Which of the server's databases it is for.
+    pub(crate) fn database(&self) -> u32 {
+        self.shared.line.settings.database
+    }
+
+    /// The present connection.
+    pub(crate) fn up(&self, operation: &'static str) -> Result<Up, Error> {
+        let up = self.shared.line.lock().clone();
+        up.ok_or_else(|| {
             let why = self.health().last_error.unwrap_or_else(|| "not connected yet".to_owned());
             Error::new(Kind::Unavailable, Retry::Reconnected, operation, why)
         })
@@ -162,8 +196,8 @@ impl Drop for Shared {
 }
 
 impl Line {
-    fn lock(&self) -> MutexGuard<'_, Option<Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Up>> {
+        self.up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -212,9 +246,10 @@ async fn keep(line: Arc<Line>) {
             Ok((mut live, driver)) => {
                 backoff.reset();
                 line.is_elsewhere.store(false, Ordering::Relaxed);
-                *line.lock() = Some(live.clone());
+                let number = *line.ups.borrow() + 1;
+                *line.lock() = Some(Up { number, live: live.clone() });
                 line.pulse.up();
-                line.ups.send_modify(|ups| *ups += 1);
+                line.ups.send_replace(number);
                 tracing::info!(redis = %line.settings, "connected");
                 let error = tokio::select! {
                     () = driver => unavailable("read", std::io::ErrorKind::UnexpectedEof.into()),

@@ -2,6 +2,7 @@
 //!
 //! [`Settings`] say where a Redis is: one server, the master of a service that sentinels watch, or a cluster.
 //! [`Connection`] is for commands: kept up in the background, its [`Health`] readable. [`Subscription`] hears channels.
+//! [`RedisStore`] is the second level over it.
 //!
 //! | feature | what |
 //! |---|---|
@@ -18,6 +19,7 @@ mod login;
 mod plain;
 mod reply;
 mod settings;
+mod store;
 mod stream;
 mod subscription;
 #[cfg(feature = "tls")]
@@ -28,6 +30,7 @@ mod wire;
 pub use connection::Connection;
 pub use health::{Health, State};
 pub use settings::{Role, Settings};
+pub use store::{RedisStore, RedisStoreOptions};
 pub use subscription::{Notice, Subscription, Topic};
 #[cfg(feature = "tls")]
 pub use tls::Tls;

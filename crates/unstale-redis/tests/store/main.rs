@@ -1,0 +1,10 @@
+//! The second level over real servers.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod losses;
+#[cfg(test)]
+mod world;
