@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use bolero::TypeGenerator;
 use bytes::{Bytes, BytesMut};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use unstale_codec::native::{self, DECODE_ALLOCATION_MAX, DecodeError};
 use unstale_core::{Frame, Hello, Message};
 
+use crate::spoil::{Spoil, spoilt};
 use crate::strategies::{any_message, any_unknown_fields};
 use crate::{encode, samples};
 
@@ -21,66 +21,6 @@ const BUDGET: Duration = Duration::from_secs(1);
 const ALLOCATION_PER_BYTE_MAX: usize = 64;
 /// And for a message of hardly any bytes.
 const ALLOCATION_MIN: usize = 512;
-
-/// A change to the bytes of a message.
-#[derive(Clone, Copy, Debug, TypeGenerator)]
-enum Spoil {
-    Set {
-        at: u16,
-        to: u8,
-    },
-    /// A value of the kind that lengths and counts break at.
-    SetEdge {
-        at: u16,
-        edge: u8,
-    },
-    Insert {
-        at: u16,
-        byte: u8,
-    },
-    Cut {
-        at: u16,
-    },
-    Repeat {
-        from: u16,
-        to: u16,
-    },
-    /// A length of nine bytes that nothing follows.
-    Announce {
-        at: u16,
-    },
-}
-
-const EDGES: [u8; 6] = [0, 1, 0x7f, 0x80, 0xa1, 0xff];
-
-fn spoilt(mut bytes: Vec<u8>, spoils: &[Spoil]) -> Bytes {
-    for spoil in spoils {
-        let place = |at: u16| usize::from(at) % (bytes.len() + 1);
-        match *spoil {
-            Spoil::Set { at, to } => set(&mut bytes, at, to),
-            Spoil::SetEdge { at, edge } => set(&mut bytes, at, EDGES[usize::from(edge) % EDGES.len()]),
-            Spoil::Insert { at, byte } => bytes.insert(place(at), byte),
-            Spoil::Cut { at } => bytes.truncate(place(at)),
-            Spoil::Repeat { from, to } => {
-                let (from, to) = (place(from), place(to));
-                let part = bytes[from.min(to)..from.max(to)].to_vec();
-                bytes.extend(part);
-            }
-            Spoil::Announce { at } => {
-                let at = place(at);
-                bytes.splice(at..at, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
-            }
-        }
-    }
-    bytes.into()
-}
-
-fn set(bytes: &mut [u8], at: u16, to: u8) {
-    if !bytes.is_empty() {
-        let at = usize::from(at) % bytes.len();
-        bytes[at] = to;
-    }
-}
 
 /// What is wrong with what a decoder made of any bytes, if anything is.
 fn judge(bytes: &Bytes, decode: impl Fn(Bytes) -> Result<Message, DecodeError>) -> Result<(), String> {

@@ -6,6 +6,7 @@ mod golden;
 mod hostile;
 mod round_trip;
 mod samples;
+mod spoil;
 mod strategies;
 
 use bytes::{Bytes, BytesMut};
