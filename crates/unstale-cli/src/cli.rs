@@ -11,6 +11,7 @@ use unstale_audit::Monotone;
 
 use crate::audit;
 use crate::demo::{self, Detail, Kinds, Options, Output, Strategy};
+use crate::doctor;
 use crate::exit::Exit;
 
 /// Keeps caches coherent across processes, and can show that they are.
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// See it work on this machine: real processes over one database, with faults and a verdict
     Demo(DemoArgs),
+    /// Check a Redis: reachable, fit, rights, round trip, the caches on it
+    Doctor(doctor::Arguments),
     /// Check recorded runs
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -100,8 +103,8 @@ struct CheckArgs {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 fine, 1 the verdict is no, 64 bad usage, 65 bad data in a file, \
-                          66 a file that cannot be read, 70 a bug in this program, \
-                          130 or 143 stopped by a signal.";
+                          66 a file that cannot be read, 69 a server that cannot be reached, \
+                          70 a bug in this program, 130 or 143 stopped by a signal.";
 
 const DEMO_EXAMPLES: &str = "Examples:
   unstale demo                                 30 s, 6 nodes, every fault
@@ -138,6 +141,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     match cli.command {
         Command::Demo(arguments) => demo::run(&arguments.into()),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Audit(AuditCommand::Check(arguments)) => audit::run(&arguments.into()),
         Command::DemoNode => demo::run_node(),
         Command::Completions { shell } => completions(shell),

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Data,
     /// A file cannot be read.
     NoInput,
+    /// Whom it talks to cannot be reached.
+    Unavailable,
     /// Something that this program needs on this machine cannot be had, or the program has a bug.
     Bug,
     /// Stopped by SIGINT (130) or SIGTERM (143), as a shell would say it.
@@ -29,6 +31,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 64,
             Exit::Data => 65,
             Exit::NoInput => 66,
+            Exit::Unavailable => 69,
             Exit::Bug => 70,
             Exit::Stopped(signal) => 128 + signal,
         })

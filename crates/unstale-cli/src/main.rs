@@ -3,10 +3,15 @@
 mod audit;
 mod cli;
 mod demo;
+mod doctor;
 mod exit;
+mod server;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Libraries never choose who encrypts; somebody who already has is fine as well.
+    #[cfg(feature = "tls")]
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     cli::run(std::env::args_os()).into()
 }
