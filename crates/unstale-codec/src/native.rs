@@ -194,6 +194,6 @@ fn read(r: &mut Reader) -> Result<Message, DecodeError> {
         kind::VOTE => Message::Vote(farewell::read_vote(r)?),
         unknown => return Err(decode_error(1, DecodeErrorKind::Message(unknown))),
     };
-    r.unknown_fields()?;
+    r.unknown_fields(0)?;
     Ok(message)
 }

@@ -102,6 +102,28 @@ pub enum Subject {
     All,
 }
 
+/// Whether the second level holds nothing any more that an act made old (P-24).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Voided {
+    /// It does not, or there is none.
+    #[default]
+    Yes,
+    /// It may: the store could not be told. Whoever hears of the act reads nothing from the store that the act concerns
+    /// before it told the store itself.
+    Owed,
+}
+
+impl Voided {
+    /// Of both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, Self::Yes) => Self::Yes,
+            (Self::Owed, _) | (_, Self::Owed) => Self::Owed,
+        }
+    }
+}
+
 /// One act: a verb on a subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Act {

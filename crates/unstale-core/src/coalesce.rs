@@ -119,6 +119,8 @@ fn join(frames: &[Arc<Frame>], range: Range, acts: Vec<Act>) -> Frame {
     for frame in frames {
         joined.stamp = joined.stamp.max(frame.stamp);
         joined.hops = joined.hops.max(frame.hops);
+        // Of the wider acts as well: who bypasses the store for more than was meant is right, too (P-24).
+        joined.voided = joined.voided.and(frame.voided);
         // batch-whole: who holds a commit is applied whole, with all that was merged with it (P-6).
         if frame.batch == Batch::Whole {
             joined.batch = Batch::Whole;

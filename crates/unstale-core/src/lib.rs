@@ -75,11 +75,11 @@ mod shelf;
 mod size;
 mod stamp;
 
-pub use act::{Act, Name, NameError, Subject, Verb};
+pub use act::{Act, Name, NameError, Subject, Verb, Voided};
 pub use digest::{SuspectFilter, key_hash, subject_hash, tag_hash};
 pub use ident::{Incarnation, Instant, LinkId, ProcessId, Range, Seq, Stream};
 pub use journal::{Found, Journal, JournalBound};
-pub use log::{ActLog, Appended};
+pub use log::{ActLog, Appended, Told};
 pub use machine::{
     Announce, Closed, Config, DistrustCause, Event, Input, Limits, Machine, MemberStatus, Membership, Order,
     Output, Proof, Refused, SelfEnd, Slot, SlotStatus, State, Status, Suspects, Timing, Via, WakeReason,

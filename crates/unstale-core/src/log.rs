@@ -7,8 +7,24 @@ use bytes::Bytes;
 use crate::coalesce::{batch_of, coalesce, narrow};
 use crate::{
     Act, Batch, Frame, Mechanism, Mechanisms, Range, Scope, Seq, Size, Stamp, StampClock, Stream, Subject,
-    Verb,
+    Verb, Voided,
 };
+
+/// What is said of acts when they get their numbers. Milliseconds alone become one, of acts that the second level was voided
+/// for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The wall clock in milliseconds since 1970, for the stamp.
+    pub wall_ms: u64,
+    /// Whether the second level holds nothing any more that they made old (P-24).
+    pub voided: Voided,
+}
+
+impl From<u64> for Told {
+    fn from(wall_ms: u64) -> Self {
+        Self { wall_ms, voided: Voided::Yes }
+    }
+}
 
 /// What [`ActLog::append`] gave to some acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,30 +136,32 @@ impl ActLog {
     ///
     /// # Panics
     /// Without acts: there would be no number to give.
-    pub fn append(&mut self, acts: &[Act], batch: Batch, wall_ms: u64) -> Appended {
-        self.append_all(acts.to_vec(), batch, wall_ms)
+    pub fn append(&mut self, acts: &[Act], batch: Batch, told: impl Into<Told>) -> Appended {
+        self.append_all(acts.to_vec(), batch, told)
     }
 
     /// [`ActLog::append`] of acts that the caller has no more use for.
     ///
     /// # Panics
     /// Without acts: there would be no number to give.
-    pub fn append_all(&mut self, acts: Vec<Act>, batch: Batch, wall_ms: u64) -> Appended {
+    pub fn append_all(&mut self, acts: Vec<Act>, batch: Batch, told: impl Into<Told>) -> Appended {
+        let Told { wall_ms, voided } = told.into();
         if !self.keeps_acts() {
             return self.append_untold(acts.len() as u64, wall_ms);
         }
         let appended = self.number(acts.len() as u64, wall_ms);
-        self.outbox.push(appended, acts, batch);
+        self.outbox.push(appended, acts, batch, voided);
         appended
     }
 
     /// [`ActLog::append`] of one act.
-    pub fn append_one(&mut self, act: Act, wall_ms: u64) -> Appended {
+    pub fn append_one(&mut self, act: Act, told: impl Into<Told>) -> Appended {
+        let Told { wall_ms, voided } = told.into();
         if !self.keeps_acts() {
             return self.append_untold(1, wall_ms);
         }
         let appended = self.number(1, wall_ms);
-        self.outbox.push_loose(appended, appended.range.first, act);
+        self.outbox.push_loose(appended, appended.range.first, act, voided);
         appended
     }
 
@@ -234,26 +252,27 @@ impl Outbox {
         Self { bound, frames, size: empty, tail: empty, coalesced: 0, mechanisms, expected: 0 }
     }
 
-    fn push(&mut self, appended: Appended, acts: Vec<Act>, batch: Batch) {
+    fn push(&mut self, appended: Appended, acts: Vec<Act>, batch: Batch, voided: Voided) {
         match batch_of(batch, &acts) {
             // batch-whole
             Batch::Whole if self.mechanisms.on(Mechanism::BatchWhole) => {
-                self.push_frame(appended, appended.range, acts, Batch::Whole);
+                self.push_frame(appended, appended.range, acts, Batch::Whole, voided);
             }
             Batch::Whole | Batch::Loose => {
                 for (act, seq) in acts.into_iter().zip(appended.range.first.0..) {
-                    self.push_loose(appended, Seq(seq), act);
+                    self.push_loose(appended, Seq(seq), act, voided);
                 }
             }
         }
     }
 
-    fn push_loose(&mut self, appended: Appended, seq: Seq, act: Act) {
+    fn push_loose(&mut self, appended: Appended, seq: Seq, act: Act, voided: Voided) {
         let size = Size::of_act(&act.subject);
         match self.frames.last_mut() {
             Some(tail)
                 if tail.stream == appended.stream
                     && tail.batch == Batch::Loose
+                    && tail.voided == voided
                     && (self.tail + size).fits(GATHERED) =>
             {
                 tail.acts.push(act);
@@ -267,7 +286,7 @@ impl Outbox {
                 let range = Range { first: seq, last: seq };
                 let mut acts = Vec::with_capacity(self.expected.max(1));
                 acts.push(act);
-                self.push_frame(appended, range, acts, Batch::Loose);
+                self.push_frame(appended, range, acts, Batch::Loose, voided);
             }
         }
     }
@@ -280,12 +299,12 @@ impl Outbox {
             }
             Some(_) | None => {
                 let everything = Act { verb: Verb::Remove, subject: Subject::All };
-                self.push_frame(appended, appended.range, vec![everything], Batch::Loose);
+                self.push_frame(appended, appended.range, vec![everything], Batch::Loose, Voided::Yes);
             }
         }
     }
 
-    fn push_frame(&mut self, appended: Appended, range: Range, acts: Vec<Act>, batch: Batch) {
+    fn push_frame(&mut self, appended: Appended, range: Range, acts: Vec<Act>, batch: Batch, voided: Voided) {
         let mut frame = Frame {
             stream: appended.stream,
             range,
@@ -293,6 +312,7 @@ impl Outbox {
             scope: Scope(0),
             batch,
             hops: 0,
+            voided,
             acts,
             unknown: Bytes::new(),
         };

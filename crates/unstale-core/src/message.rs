@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Act, Instant, Name, Range, Seq, Stamp, Stream};
+use crate::{Act, Instant, Name, Range, Seq, Stamp, Stream, Voided};
 
 /// The part of a stream that a frame speaks for: 0 is the whole stream (P-7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +65,8 @@ pub struct Frame {
     pub batch: Batch,
     /// How many relays it went through, at most 16.
     pub hops: u8,
+    /// Whether the second level was voided before the numbers were drawn; if not, for any of the acts (P-24).
+    pub voided: Voided,
     /// The acts.
     pub acts: Vec<Act>,
     /// Fields that this version does not know, as they came; sent on when forwarded.

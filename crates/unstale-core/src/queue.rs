@@ -128,13 +128,14 @@ impl Extend<Arc<Frame>> for PeerQueue {
 }
 
 /// Whether `next` can be sent as part of `frame` without a loss of boundaries: neither is a commit (P-6), both speak for
-/// one scope (P-7), and no number lies between.
+/// one scope (P-7), the store is as safe after both (P-24), and no number lies between.
 fn follows(frame: &Frame, next: &Frame) -> bool {
     frame.stream == next.stream
         && frame.scope == next.scope
         && frame.range.last.next() == next.range.first
         && frame.batch == Batch::Loose
         && next.batch == Batch::Loose
+        && frame.voided == next.voided
         && frame.unknown.is_empty()
         && next.unknown.is_empty()
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use unstale_core::{Act, Appended, Batch, Name, Subject, Verb};
+use unstale_core::{Act, Appended, Batch, Name, Subject, Told, Verb};
 
 use crate::act::Section;
 use crate::domain::{CHUNK_MAX, Shared};
@@ -105,7 +105,7 @@ impl LocalActs {
         plan
     }
 
-    pub(crate) fn commit(mut self, shared: &Shared, batch: Batch, wall_ms: u64) -> Option<Committed> {
+    pub(crate) fn commit(mut self, shared: &Shared, batch: Batch, told: Told) -> Option<Committed> {
         let mut present = 0;
         let last = self.plans.len().checked_sub(1)?;
         for plan in &mut self.plans[..last] {
@@ -113,7 +113,7 @@ impl LocalActs {
         }
         let mut section = Section::enter(shared);
         present += self.plans[last].run(&mut section);
-        let appended = section.acts().log.append_all(self.acts, batch, wall_ms);
+        let appended = section.acts().log.append_all(self.acts, batch, told);
         drop(section);
         Some(Committed { appended, present })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
-use unstale_core::{Act, ActLog, Batch, Name};
+use unstale_core::{Act, ActLog, Batch, Name, Told};
 
 use crate::act::Section;
 use crate::batch::{Committed, LocalActs, Plan};
@@ -171,8 +171,8 @@ impl Domain {
 
     /// Does local acts as one batch: fences, entries and numbers in the same critical section for up to 256 of them; more
     /// take several, the numbers coming with the last.
-    pub fn commit(&self, acts: LocalActs, batch: Batch, wall_ms: u64) -> Option<Committed> {
-        acts.commit(&self.shared, batch, wall_ms)
+    pub fn commit(&self, acts: LocalActs, batch: Batch, told: impl Into<Told>) -> Option<Committed> {
+        acts.commit(&self.shared, batch, told.into())
     }
 
     /// Whether acts are kept for other nodes. If not, their stamps need no clock.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use unstale_core::{Act, Batch, Frame, Name, Scope, Subject, Verb};
+use unstale_core::{Act, Batch, Frame, Name, Scope, Subject, Verb, Voided};
 
 use super::error::{DecodeError, DecodeErrorKind, EncodeError, decode_error};
 use super::limits;
@@ -12,6 +12,9 @@ use super::writer::Writer;
 const WHOLE: u8 = 0x01;
 const HAS_SCOPE: u8 = 0x02;
 const HAS_HOPS: u8 = 0x04;
+
+// Later fields.
+const STORE_UNSAFE: u64 = 1;
 
 // The first byte of an act: the verb in bits 0 and 1, the subject in bits 2 to 4, bit 5.
 const VERB_SET: u8 = 0;
@@ -26,7 +29,7 @@ const SUBJECT_ALL: u8 = 4;
 const SAME_CACHE: u8 = 0x20;
 
 pub(super) fn write(frame: &Frame, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-    let Frame { stream, range, stamp, scope, batch, hops, acts, unknown } = frame;
+    let Frame { stream, range, stamp, scope, batch, hops, voided, acts, unknown } = frame;
     w.stream(*stream);
     w.range(*range)?;
     w.stamp(*stamp);
@@ -45,7 +48,11 @@ pub(super) fn write(frame: &Frame, w: &mut Writer<'_>) -> Result<(), EncodeError
     }
     let mut caches = CachesWritten::default();
     w.list("acts", limits::ACTS, acts, |w, act| write_act(act, &mut caches, w))?;
-    w.unknown_fields(unknown)
+    if *voided == Voided::Owed {
+        w.number(STORE_UNSAFE);
+        w.key(&[]);
+    }
+    w.unknown_fields(STORE_UNSAFE, unknown)
 }
 
 pub(super) fn read(r: &mut Reader) -> Result<Frame, DecodeError> {
@@ -58,8 +65,9 @@ pub(super) fn read(r: &mut Reader) -> Result<Frame, DecodeError> {
     let hops = if flags & HAS_HOPS == 0 { 0 } else { r.byte()? };
     let mut caches = CachesRead::default();
     let acts = r.list("acts", limits::ACTS, 1, |r| read_act(&mut caches, r))?;
-    let unknown = r.unknown_fields()?;
-    Ok(Frame { stream, range, stamp, scope, batch, hops, acts, unknown })
+    let voided = if r.later_field(STORE_UNSAFE)?.is_some() { Voided::Owed } else { Voided::Yes };
+    let unknown = r.unknown_fields(STORE_UNSAFE)?;
+    Ok(Frame { stream, range, stamp, scope, batch, hops, voided, acts, unknown })
 }
 
 /// The caches named so far in a frame that is written.

@@ -39,7 +39,7 @@ pub(super) fn write_hello(hello: &Hello, w: &mut Writer<'_>) -> Result<(), Encod
     w.optional(proof.as_ref(), write_host_proof)?;
     write_members(members, w)?;
     write_ended(ended, w)?;
-    w.unknown_fields(unknown)
+    w.unknown_fields(0, unknown)
 }
 
 pub(super) fn read_hello(r: &mut Reader) -> Result<Hello, DecodeError> {
@@ -56,7 +56,7 @@ pub(super) fn read_hello(r: &mut Reader) -> Result<Hello, DecodeError> {
         proof: r.optional(read_host_proof)?,
         members: read_members(r)?,
         ended: read_ended(r)?,
-        unknown: r.unknown_fields()?,
+        unknown: r.unknown_fields(0)?,
     })
 }
 

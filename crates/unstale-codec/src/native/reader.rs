@@ -192,10 +192,20 @@ impl Reader {
         last.and_then(|last| Range::new(Seq(first), last)).ok_or(decode_error(start, DecodeErrorKind::Range))
     }
 
-    /// The rest of the message: fields that this version does not know, each a tag, a length and bytes.
-    pub(super) fn unknown_fields(&mut self) -> Result<Bytes> {
+    /// The later field of this tag, if it comes next.
+    pub(super) fn later_field(&mut self, tag: u64) -> Result<Option<Bytes>> {
         let start = self.at;
-        let mut before = 0;
+        if self.left() > 0 && self.number()? == tag {
+            return self.key().map(Some);
+        }
+        self.at = start;
+        Ok(None)
+    }
+
+    /// The rest of the message: fields beyond the tag `known`, that this version does not know, each a tag, a length and bytes.
+    pub(super) fn unknown_fields(&mut self, known: u64) -> Result<Bytes> {
+        let start = self.at;
+        let mut before = known;
         while self.left() > 0 {
             let field = self.at;
             let tag = self.number()?;
@@ -247,8 +257,8 @@ mod tests {
     #[test]
     fn unknown_fields_have_rising_tags() {
         let rising = Bytes::from_static(&[1, 0, 2, 1, 7]);
-        assert_eq!(Reader::new(rising.clone()).unknown_fields(), Ok(rising));
+        assert_eq!(Reader::new(rising.clone()).unknown_fields(0), Ok(rising));
         let repeated = Bytes::from_static(&[1, 0, 1, 0]);
-        assert_eq!(Reader::new(repeated).unknown_fields(), Err(decode_error(2, DecodeErrorKind::Tag(1))));
+        assert_eq!(Reader::new(repeated).unknown_fields(0), Err(decode_error(2, DecodeErrorKind::Tag(1))));
     }
 }

@@ -105,8 +105,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Fields that came from elsewhere, sent on.
-    pub(super) fn unknown_fields(&mut self, fields: &Bytes) -> Result {
-        Reader::new(fields.clone()).unknown_fields().map_err(EncodeError::UnknownFields)?;
+    pub(super) fn unknown_fields(&mut self, known: u64, fields: &Bytes) -> Result {
+        Reader::new(fields.clone()).unknown_fields(known).map_err(EncodeError::UnknownFields)?;
         self.out.put_slice(fields);
         Ok(())
     }

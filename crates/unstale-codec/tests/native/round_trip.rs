@@ -108,7 +108,7 @@ fn what_exceeds_a_limit_is_not_encoded_and_leaves_no_trace() {
         frame_with(|frame| frame.acts = vec![act(frame); 4_097]),
         frame_with(|frame| frame.range = Range { first: Seq(0), last: Seq(1) }),
         frame_with(|frame| frame.range = Range { first: Seq(2), last: Seq(1) }),
-        frame_with(|frame| frame.unknown = Bytes::from_static(&[1, 5, 0])),
+        frame_with(|frame| frame.unknown = Bytes::from_static(&[9, 5, 0])),
         frame_with(|frame| {
             let key = vec![0; FRAME_BYTES_MAX].into();
             frame.acts[0].subject = Subject::Key { cache: Name::new("c").expect("a name"), key };

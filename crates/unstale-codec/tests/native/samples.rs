@@ -4,7 +4,7 @@ use bytes::Bytes;
 use unstale_core::{
     Act, Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
     HostProof, Incarnation, Instant, MemberInfo, Message, Name, ProcessId, Range, Reset, Scope, Seq, Stamp,
-    Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Vote, VoteOn, Vouch, Want,
+    Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Voided, Vote, VoteOn, Vouch, Want,
 };
 
 const A: Stream = Stream::first(ProcessId(0x0a0a_0a0a_0a0a_0a0a_0a0a_0a0a_0a0a_0a0a));
@@ -40,6 +40,7 @@ fn ended(stream: Stream, label: &'static str, last: u64, cause: EndCause, ago_ms
 pub(crate) fn small() -> Vec<(&'static str, Message)> {
     vec![
         ("frame", Message::Frame(frame())),
+        ("frame-store-unsafe", Message::Frame(unsafe_frame())),
         ("beat", Message::Beat(beat())),
         ("hello", Message::Hello(hello())),
         ("admit", Message::Admit(admit())),
@@ -68,6 +69,7 @@ pub(crate) fn full() -> Vec<(&'static str, Message)> {
         scope: Scope(70_000),
         batch: Batch::Whole,
         hops: 16,
+        voided: Voided::Yes,
         acts: every_act(),
         unknown: unknown.clone(),
         ..frame()
@@ -106,6 +108,12 @@ pub(crate) fn full() -> Vec<(&'static str, Message)> {
     ]
 }
 
+/// P-24
+fn unsafe_frame() -> Frame {
+    let acts = vec![act(Verb::Remove, key("users", "42"))];
+    Frame { range: range(303, 303), voided: Voided::Owed, acts, ..frame() }
+}
+
 fn frame() -> Frame {
     Frame {
         stream: A,
@@ -114,6 +122,7 @@ fn frame() -> Frame {
         scope: Scope(0),
         batch: Batch::Loose,
         hops: 0,
+        voided: Voided::Yes,
         acts: vec![
             act(Verb::Remove, key("users", "42")),
             act(Verb::Remove, key("users", "43")),

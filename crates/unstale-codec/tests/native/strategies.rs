@@ -7,7 +7,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use unstale_core::{
     Act, Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
     HostProof, Incarnation, Instant, MemberInfo, Message, Name, ProcessId, Range, Reset, Scope, Seq, Stamp,
-    Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Vote, VoteOn, Vouch, Want,
+    Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Voided, Vote, VoteOn, Vouch, Want,
 };
 
 pub(crate) fn any_message() -> impl Strategy<Value = Message> {
@@ -42,14 +42,16 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
 pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
     let numbers = (stream(), range(), any::<u64>(), prop_oneof![Just(0), any::<u32>()]);
     let batch = prop_oneof![Just(Batch::Loose), Just(Batch::Whole)];
-    let rest = (batch, 0..=16_u8, vec(act(), 0..40), any_unknown_fields());
-    (numbers, rest).prop_map(|((stream, range, stamp, scope), (batch, hops, acts, unknown))| Frame {
+    let voided = prop_oneof![Just(Voided::Yes), Just(Voided::Owed)];
+    let rest = (batch, 0..=16_u8, voided, vec(act(), 0..40), any_unknown_fields());
+    (numbers, rest).prop_map(|((stream, range, stamp, scope), (batch, hops, voided, acts, unknown))| Frame {
         stream,
         range,
         stamp: Stamp(stamp),
         scope: Scope(scope),
         batch,
         hops,
+        voided,
         acts,
         unknown,
     })
@@ -57,7 +59,7 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
 
 /// Well-formed fields with rising tags.
 pub(crate) fn any_unknown_fields() -> impl Strategy<Value = Bytes> {
-    vec((1..100_u8, bytes(100)), 0..4).prop_map(|fields| {
+    vec((2..100_u8, bytes(100)), 0..4).prop_map(|fields| {
         let mut tag = 0;
         let mut all = Vec::new();
         for (step, field) in fields {

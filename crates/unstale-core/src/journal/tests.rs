@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Batch, Name, ProcessId, Stamp, SuspectFilter, Verb};
+use crate::{Batch, Name, ProcessId, Stamp, SuspectFilter, Verb, Voided};
 
 const MUCH: usize = 64 << 10;
 const OWN: Stream = Stream::first(ProcessId(7));
@@ -23,6 +23,7 @@ fn frame(stream: Stream, first: u64, last: u64) -> Frame {
         scope: Scope(0),
         batch: Batch::Loose,
         hops: 0,
+        voided: Voided::Yes,
         acts: (first..=last).map(|n| Act { verb: Verb::Set, subject: key(n) }).collect(),
         unknown: Bytes::new(),
     }

@@ -195,3 +195,16 @@ fn acts_appended_one_by_one_or_together_are_what_is_drained() {
     together.append_all(sets(0..600), Batch::Whole, 5);
     assert_eq!(together.drain()[0].acts, sets(0..600));
 }
+
+#[test]
+fn acts_that_the_store_may_still_hold_are_in_frames_of_their_own() {
+    // P-24
+    let mut log = log();
+    let owed = Told { wall_ms: 5, voided: Voided::Owed };
+    log.append(&[set(1), set(2)], Batch::Loose, 5);
+    log.append_one(set(3), owed);
+    log.append(&[set(4), set(5)], Batch::Whole, owed);
+    log.append_one(set(6), 5);
+    let said: Vec<_> = log.drain().iter().map(|frame| (frame.acts.len(), frame.voided)).collect();
+    assert_eq!(said, [(2, Voided::Yes), (1, Voided::Owed), (2, Voided::Owed), (1, Voided::Yes)]);
+}

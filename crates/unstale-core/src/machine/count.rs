@@ -64,9 +64,9 @@ impl Machine {
     }
 
     fn apply(&mut self, frame: Frame, via: Via) {
-        let Frame { stream, range, stamp, batch, acts, .. } = frame;
+        let Frame { stream, range, stamp, batch, voided, acts, .. } = frame;
         if !acts.is_empty() {
-            self.put(Output::Apply { stream, range, acts, batch, stamp, via });
+            self.put(Output::Apply { stream, range, acts, batch, voided, stamp, via });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     Act, Batch, EndCause, Instant, LinkId, Mechanism, Mechanisms, Name, Range, Seq, Stamp, Stream,
-    SuspectFilter, VoteOn,
+    SuspectFilter, Voided, VoteOn,
 };
 
 /// What the machine wants done, in this order.
@@ -21,6 +21,8 @@ pub enum Output {
         acts: Vec<Act>,
         /// Whether readers must see them whole.
         batch: Batch,
+        /// Whether the second level holds nothing any more that they made old (P-24).
+        voided: Voided,
         /// The newest stamp among them: merge it.
         stamp: Stamp,
         /// How they came.

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::{Act, Name, ProcessId, Range, Scope, Seq, Stamp, Stream, Subject, Verb};
+use crate::{Act, Name, ProcessId, Range, Scope, Seq, Stamp, Stream, Subject, Verb, Voided};
 
 const MUCH: usize = 64 << 10;
 
@@ -19,6 +19,7 @@ fn frame(first: u64, last: u64) -> Frame {
         scope: Scope(0),
         batch: Batch::Loose,
         hops: 0,
+        voided: Voided::Yes,
         acts: (first..=last).map(set).collect(),
         unknown: Bytes::new(),
     }
@@ -160,4 +161,17 @@ fn an_emptied_queue_costs_nothing() {
     while queue.take(MUCH).is_some() {}
     assert!(queue.is_empty());
     assert_eq!(queue.size(), Size::default());
+}
+
+#[test]
+fn what_the_store_may_still_hold_is_said_of_what_it_is_merged_into() {
+    // P-24
+    let unsafe_one = Frame { voided: Voided::Owed, ..frame(3, 3) };
+    let frames = taken(queue([frame(1, 2), unsafe_one.clone(), frame(4, 6)]), MUCH);
+    assert_eq!(frames, [frame(1, 2), unsafe_one.clone(), frame(4, 6)], "as long as there is room");
+    let mut tight = PeerQueue::with_bound(Size { bytes: 1 << 20, acts: 4 });
+    tight.extend([frame(1, 2), unsafe_one, frame(4, 6)].map(Arc::new));
+    let frames = taken(tight, MUCH);
+    assert_eq!(frames.len(), 1);
+    assert_eq!((frames[0].range, frames[0].voided), (frame(1, 6).range, Voided::Owed));
 }

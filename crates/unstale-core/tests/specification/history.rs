@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use unstale_core::{
-    Act, Batch, Frame, Name, ProcessId, Range, Scope, Seq, Size, Stamp, Stream, Subject, Verb,
+    Act, Batch, Frame, Name, ProcessId, Range, Scope, Seq, Size, Stamp, Stream, Subject, Verb, Voided,
 };
 
 /// Few names, so that acts meet; one long key, so that bytes matter as well as acts.
@@ -118,6 +118,7 @@ pub(crate) fn frame(stream: Stream, scope: Scope, first: u64, acts: Vec<Act>, ba
         scope,
         batch,
         hops: 0,
+        voided: Voided::Yes,
         acts,
         unknown: Bytes::new(),
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use unstale_core::{Act, Batch, Subject, Verb};
+use unstale_core::{Act, Batch, Subject, Told, Verb};
 
 use super::{Displaced, Inner, KeyChunk, Table};
 use crate::act::Section;
@@ -19,12 +19,12 @@ use crate::tick::Tick;
 impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Puts a value in place of whatever there is, fences older loads and what depends on the old value, and ends that value.
     /// An entry of a greater version stays. When it returns, later reads here see nothing older.
-    pub fn set(&self, key: &K, entry: NewEntry<V>, wall_ms: u64) -> Acted {
+    pub fn set(&self, key: &K, entry: NewEntry<V>, told: impl Into<Told>) -> Acted {
         let subject = self.inner.key_subject(key);
         let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         self.act(
             || self.key_act(key, Verb::Set),
-            wall_ms,
+            told,
             |number| self.inner.raise_for_set(subject, number),
             |number, displaced| self.inner.set(key, prepared, number, displaced),
         )
@@ -33,13 +33,13 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// [`Table::set`], but if there was an act on the key after `since` the value is not put in place: the key is only
     /// fenced and dropped. With `since` taken before the value was read or written at the authority, of two writers
     /// without versions the one whose value may be old does not win.
-    pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, wall_ms: u64) -> Acted {
+    pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, told: impl Into<Told>) -> Acted {
         let subject = self.inner.key_subject(key);
         let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         let is_old = Cell::new(false);
         self.act(
             || self.key_act(key, Verb::Set),
-            wall_ms,
+            told,
             |number| {
                 let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
                 is_old.set(checks && !self.is_unmoved_since(subject, since.0));
@@ -56,59 +56,59 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// Drops the entry of a key: gone, also for fail-safe. When it returns, later reads here see nothing older.
-    pub fn remove<Q: Probe<K> + ?Sized>(&self, key: &Q, wall_ms: u64) -> Acted {
-        self.invalidate(key, Verb::Remove, wall_ms)
+    pub fn remove<Q: Probe<K> + ?Sized>(&self, key: &Q, told: impl Into<Told>) -> Acted {
+        self.invalidate(key, Verb::Remove, told)
     }
 
     /// Marks the entry of a key as stale: fail-safe may still serve it.
-    pub fn expire<Q: Probe<K> + ?Sized>(&self, key: &Q, wall_ms: u64) -> Acted {
-        self.invalidate(key, Verb::Expire, wall_ms)
+    pub fn expire<Q: Probe<K> + ?Sized>(&self, key: &Q, told: impl Into<Told>) -> Acted {
+        self.invalidate(key, Verb::Expire, told)
     }
 
     /// Everything that carries the tag is gone. Constant time.
-    pub fn remove_tag(&self, tag: &[u8], wall_ms: u64) -> Acted {
-        self.act_on_tag(tag, Verb::Remove, wall_ms)
+    pub fn remove_tag(&self, tag: &[u8], told: impl Into<Told>) -> Acted {
+        self.act_on_tag(tag, Verb::Remove, told)
     }
 
     /// Everything that carries the tag is stale. Constant time.
-    pub fn expire_tag(&self, tag: &[u8], wall_ms: u64) -> Acted {
-        self.act_on_tag(tag, Verb::Expire, wall_ms)
+    pub fn expire_tag(&self, tag: &[u8], told: impl Into<Told>) -> Acted {
+        self.act_on_tag(tag, Verb::Expire, told)
     }
 
     /// Everything is gone. Constant time: memory is given back by [`Table::sweep`] or as it is needed.
-    pub fn clear(&self, wall_ms: u64) -> Acted {
-        self.act_on_all(Verb::Remove, wall_ms)
+    pub fn clear(&self, told: impl Into<Told>) -> Acted {
+        self.act_on_all(Verb::Remove, told)
     }
 
     /// Everything is stale. Constant time.
-    pub fn expire_all(&self, wall_ms: u64) -> Acted {
-        self.act_on_all(Verb::Expire, wall_ms)
+    pub fn expire_all(&self, told: impl Into<Told>) -> Acted {
+        self.act_on_all(Verb::Expire, told)
     }
 
     /// Sets many keys as one batch; none if there are none.
     pub fn set_many(
         &self,
         entries: impl IntoIterator<Item = (K, NewEntry<V>)>,
-        wall_ms: u64,
+        told: impl Into<Told>,
     ) -> Option<Committed> {
         let mut acts = LocalActs::new();
         for (key, entry) in entries {
             self.set_in(&mut acts, key, entry);
         }
-        acts.commit(&self.inner.shared, Batch::Whole, wall_ms)
+        acts.commit(&self.inner.shared, Batch::Whole, told.into())
     }
 
     /// Removes many keys as one batch; none if there are none.
     pub fn remove_many<'a, Q: Probe<K> + ?Sized + 'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Q>,
-        wall_ms: u64,
+        told: impl Into<Told>,
     ) -> Option<Committed> {
         let mut acts = LocalActs::new();
         for key in keys {
             self.remove_in(&mut acts, key);
         }
-        acts.commit(&self.inner.shared, Batch::Whole, wall_ms)
+        acts.commit(&self.inner.shared, Batch::Whole, told.into())
     }
 
     /// [`Table::set`] as part of a batch.
@@ -153,30 +153,30 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         self.act_on_all_in(acts, Verb::Expire);
     }
 
-    fn invalidate<Q: Probe<K> + ?Sized>(&self, key: &Q, verb: Verb, wall_ms: u64) -> Acted {
+    fn invalidate<Q: Probe<K> + ?Sized>(&self, key: &Q, verb: Verb, told: impl Into<Told>) -> Acted {
         let (subject, reach) = (self.key_subject(key), Reach::of(verb));
         self.act(
             || self.key_act_of(key.key_bytes(), verb),
-            wall_ms,
+            told,
             |number| self.inner.shared.fences.raise(subject, number, reach),
             |number, displaced| self.inner.withdraw(key, number, reach, displaced),
         )
     }
 
-    fn act_on_tag(&self, tag: &[u8], verb: Verb, wall_ms: u64) -> Acted {
+    fn act_on_tag(&self, tag: &[u8], verb: Verb, told: impl Into<Told>) -> Acted {
         let subject = self.tag_subject(tag);
         self.act(
             || self.tag_act(tag, verb),
-            wall_ms,
+            told,
             |number| self.inner.shared.fences.raise(subject, number, Reach::of(verb)),
             |_, _| false,
         )
     }
 
-    fn act_on_all(&self, verb: Verb, wall_ms: u64) -> Acted {
+    fn act_on_all(&self, verb: Verb, told: impl Into<Told>) -> Acted {
         self.act(
             || self.all_act(verb),
-            wall_ms,
+            told,
             |number| self.inner.raise_all(number, Reach::of(verb)),
             |_, _| false,
         )
@@ -200,11 +200,11 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     fn act(
         &self,
         act: impl FnOnce() -> Act,
-        wall_ms: u64,
+        told: impl Into<Told>,
         raise: impl FnOnce(u64),
         withdraw: impl FnOnce(u64, &mut Displaced<K, V>) -> bool,
     ) -> Acted {
-        let act = self.inner.shared.tells.then(act);
+        let (act, told) = (self.inner.shared.tells.then(act), told.into());
         let mut displaced = Displaced::default();
         let mut section = Section::enter(&self.inner.shared);
         let present = section.raise_then_drop(
@@ -214,8 +214,8 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         );
         let log = &mut section.acts().log;
         let appended = match act {
-            Some(act) => log.append_one(act, wall_ms),
-            None => log.append_untold(1, wall_ms),
+            Some(act) => log.append_one(act, told),
+            None => log.append_untold(1, told.wall_ms),
         };
         drop(section);
         Acted { appended, present }

@@ -2,7 +2,7 @@
 
 use unstale_core::{
     Admit, Batch, Beat, Config, Echo, Ended, Frame, Hello, Input, Instant, LinkId, MemberInfo, Membership,
-    Message, Order, Output, ProcessId, Range, Scope, Seq, Slot, Stamp, Stream,
+    Message, Order, Output, ProcessId, Range, Scope, Seq, Slot, Stamp, Stream, Voided,
 };
 
 use super::node::{Node, key_act, name};
@@ -156,6 +156,7 @@ impl Puppet {
             scope: Scope(0),
             batch: Batch::Loose,
             hops: 0,
+            voided: Voided::Yes,
             acts: (first..=last).map(key_act).collect(),
             unknown: Vec::new().into(),
         }

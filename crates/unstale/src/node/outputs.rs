@@ -35,7 +35,7 @@ pub(super) struct Repaired {
 impl Driver {
     pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
-            Output::Apply { stream, range, acts, batch: _, stamp, via } => {
+            Output::Apply { stream, range, acts, batch: _, voided: _, stamp, via } => {
                 self.remember(now, stream, range, &acts);
                 self.apply(&acts);
                 self.merge_stamp(stamp);
