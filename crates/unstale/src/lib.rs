@@ -54,6 +54,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `json` | yes | `Json`: values of the second level (L2) as JSON, by serde |
+//! | `messagepack` | no | `MessagePack`: the same as MessagePack |
+//! | `compression` | no | `Compressed`: what another codec writes, as LZ4 above a threshold |
 //! | `mutations` | no | for simulators: `NodeBuilder::without` switches a mechanism off, to show what it is for |
 
 #[cfg(doctest)]
@@ -68,8 +70,12 @@ mod node;
 mod receipt;
 mod session;
 
+#[cfg(feature = "compression")]
+pub use cache::Compressed;
 #[cfg(feature = "json")]
 pub use cache::Json;
+#[cfg(feature = "messagepack")]
+pub use cache::MessagePack;
 pub use cache::{
     Bare, Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Key, Load, Loaded,
     Lookup, Overdue, Pending, PendingMany, Probe, Raw, Read, ReadMany, ReadOrFind, ReadOrLoad, Recovery,

@@ -4,6 +4,12 @@ use std::error::Error as StdError;
 
 use bytes::Bytes;
 
+#[cfg(feature = "compression")]
+mod compressed;
+
+#[cfg(feature = "compression")]
+pub use compressed::Compressed;
+
 /// Turns values of one type into bytes and back. A cache that is to use the node's store names one with
 /// [`crate::CacheBuilder::stored_as`].
 ///
@@ -73,6 +79,25 @@ impl<V: serde::Serialize + serde::de::DeserializeOwned> Codec<V> for Json {
     }
 }
 
+/// MessagePack by serde, for any type that serde knows; structs as maps by the names of their fields, so that fields can be added
+/// and moved. Feature `messagepack`.
+#[cfg(feature = "messagepack")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MessagePack;
+
+#[cfg(feature = "messagepack")]
+impl<V: serde::Serialize + serde::de::DeserializeOwned> Codec<V> for MessagePack {
+    fn encode(&self, value: &V) -> Result<Bytes, Box<dyn StdError + Send + Sync>> {
+        Ok(rmp_serde::to_vec_named(value)?.into())
+    }
+
+    fn decode(&self, bytes: &Bytes) -> Result<V, Box<dyn StdError + Send + Sync>> {
+        let mut rest = &bytes[..];
+        let value = rmp_serde::from_read(&mut rest)?;
+        if rest.is_empty() { Ok(value) } else { Err(format!("{} bytes follow the value", rest.len()).into()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +118,25 @@ mod tests {
         let numbers: Vec<Option<u8>> = Json.decode(&bytes).unwrap();
         assert_eq!(numbers, [Some(1), None]);
         assert!(Codec::<Vec<u8>>::decode(&Json, &Bytes::from_static(b"[1")).is_err());
+    }
+
+    #[cfg(feature = "messagepack")]
+    #[test]
+    fn message_pack_comes_back_and_other_bytes_are_an_error() {
+        #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct User {
+            id: u32,
+            name: Option<String>,
+        }
+        let user = User { id: 7, name: Some("Ada".to_owned()) };
+        let bytes = MessagePack.encode(&user).unwrap();
+        assert_eq!(&bytes[..], b"\x82\xa2id\x07\xa4name\xa3Ada");
+        assert_eq!(Codec::<User>::decode(&MessagePack, &bytes).unwrap(), user);
+        for wrong in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat(), b"\xdd\xff\xff\xff\xff", b""] {
+            assert!(Codec::<User>::decode(&MessagePack, &Bytes::copy_from_slice(wrong)).is_err());
+        }
+        // An array that claims four thousand million elements takes no memory for them.
+        let claim = Bytes::from_static(b"\xdd\xff\xff\xff\xff");
+        assert!(Codec::<Vec<u64>>::decode(&MessagePack, &claim).is_err());
     }
 }

@@ -51,8 +51,12 @@ use unstale_core::Name;
 use unstale_l1::{Flights, Table};
 
 pub use builder::CacheBuilder;
+#[cfg(feature = "compression")]
+pub use codec::Compressed;
 #[cfg(feature = "json")]
 pub use codec::Json;
+#[cfg(feature = "messagepack")]
+pub use codec::MessagePack;
 pub use codec::{Codec, Raw};
 pub use get_or_load::{FindOrLoad, GetOrLoad, Pending, ReadOrFind, ReadOrLoad};
 pub use load::Load;
