@@ -244,6 +244,61 @@ pub async fn garbage_from_outside_harms_nobody<F: BackplaneFixture>(fixture: &mu
     assert_eq!(strange, None, "a stranger's bytes arrived as a frame");
 }
 
+/// A frame for all comes once, whole and in order, to each other node that has a link for all, and not back. Nothing is
+/// shown where there is none.
+pub async fn what_is_for_all_reaches_each_other_node_once<F: BackplaneFixture>(fixture: &mut F) {
+    let mut network = Network::new(fixture.start(3).await);
+    network.until_connected().await;
+    if network.nodes[0].common.is_none() {
+        return;
+    }
+    let sizes = (1..100).chain([1_000, 16_383, 65_000, 100_000]);
+    let sent: Vec<Bytes> = sizes.enumerate().map(|(count, size)| payload(count as u8 + 1, size)).collect();
+    let mut left = sent.clone().into_iter();
+    network
+        .until("all frames at both of the others", |network| {
+            let node = &mut network.nodes[0];
+            if let Some((link, true)) = node.common
+                && let Some(frame) = left.next()
+            {
+                node.common = Some((link, false));
+                node.backplane().send(link, frame.clone()).expect("a writable link takes a frame");
+                let refused = node.backplane().send(link, frame).expect_err("a second frame for one grant");
+                assert_eq!(refused.kind(), Kind::Rejected);
+            }
+            let fifo = network.nodes[0].delivery() == Delivery::Fifo;
+            let enough = if fifo { sent.len() } else { sent.len() / 2 };
+            left.len() == 0 && network.nodes[1..].iter().all(|node| node.heard.len() >= enough)
+        })
+        .await;
+    network.until_quiet(QUIET).await;
+    assert_eq!(network.nodes[0].heard, Vec::<Bytes>::new(), "a frame came back");
+    for node in &network.nodes[1..] {
+        match node.delivery() {
+            Delivery::Fifo => assert!(node.heard == sent, "lost, repeated or out of order"),
+            Delivery::Unordered => assert!(node.heard.iter().all(|frame| sent.contains(frame))),
+        }
+    }
+}
+
+/// A link for all that is closed comes up again under another id, and no other link goes down for it.
+pub async fn a_closed_link_for_all_comes_up_again<F: BackplaneFixture>(fixture: &mut F) {
+    let mut network = Network::new(fixture.start(2).await);
+    network.until_connected().await;
+    let Some((before, _)) = network.nodes[0].common else { return };
+    network.nodes[0].backplane().close(before);
+    network
+        .until("another link for all", |network| {
+            let common = network.nodes[0].common;
+            common.is_some_and(|(after, is_writable)| after != before && is_writable)
+        })
+        .await;
+    assert_eq!(network.nodes[0].downs, [before]);
+    let frame = network.nodes[0].frame(1, b"gone");
+    let gone = network.nodes[0].backplane().send(before, frame).expect_err("a link that went down");
+    assert_eq!(gone.kind(), Kind::Gone);
+}
+
 /// Bytes that differ from place to place and from one `seed` to another.
 fn payload(seed: u8, size: usize) -> Bytes {
     (0..size).map(|at| (at as u8).wrapping_mul(31).wrapping_add((at >> 8) as u8) ^ seed).collect()

@@ -50,6 +50,8 @@ macro_rules! backplane_suite {
             what_was_taken_before_a_close_arrives,
             a_node_that_is_dropped_is_noticed,
             garbage_from_outside_harms_nobody,
+            what_is_for_all_reaches_each_other_node_once,
+            a_closed_link_for_all_comes_up_again,
         );
     };
     ($fixture:expr, if $here:expr; $($promise:ident),+ $(,)?) => {

@@ -33,6 +33,10 @@ pub(crate) struct Node<B> {
     /// Whether its events are left alone.
     pub(crate) paused: bool,
     pub(crate) links: BTreeMap<LinkId, Link>,
+    /// The link that reaches all, while it is up, and whether it is writable.
+    pub(crate) common: Option<(LinkId, bool)>,
+    /// What came over it, in the order of arrival.
+    pub(crate) heard: Vec<Bytes>,
     pub(crate) downs: Vec<LinkId>,
     /// Every payload that came for this node, with its sender and number, in the order of arrival.
     pub(crate) received: Vec<Letter>,
@@ -148,6 +152,8 @@ impl<B: Backplane> Node<B> {
             backplane: Some(backplane),
             paused: false,
             links: BTreeMap::new(),
+            common: None,
+            heard: Vec::new(),
             downs: Vec::new(),
             received: Vec::new(),
             outbox: BTreeMap::new(),
@@ -164,6 +170,10 @@ impl<B: Backplane> Node<B> {
 
     pub(crate) fn delivery(&self) -> Delivery {
         self.backplane.as_ref().map_or(Delivery::Fifo, |backplane| backplane.properties().delivery)
+    }
+
+    pub(crate) fn is_common(&self, link: LinkId) -> bool {
+        self.common.is_some_and(|(common, _)| common == link)
     }
 
     pub(crate) fn knows(&self, peer: u8) -> bool {
@@ -228,6 +238,20 @@ impl<B: Backplane> Node<B> {
                 let before = self.links.insert(link, Link::default());
                 assert!(before.is_none(), "{link:?} came up while it was up");
             }
+            Event::UpCommon { link } => {
+                assert!(!self.downs.contains(&link), "{link:?} came up a second time");
+                let before = self.common.replace((link, false));
+                assert!(before.is_none(), "{link:?} came up while {before:?} reached all");
+            }
+            Event::Writable { link } if self.is_common(link) => {
+                let before = self.common.replace((link, true));
+                assert_eq!(before, Some((link, false)), "writable was said twice for one frame");
+            }
+            Event::Received { link, frame } if self.is_common(link) => self.heard.push(frame),
+            Event::Down { link, .. } if self.is_common(link) => {
+                self.common = None;
+                self.downs.push(link);
+            }
             Event::Writable { link } => {
                 let known = self.links.get_mut(&link);
                 let link = known.unwrap_or_else(|| panic!("{link:?} is writable but not up"));
@@ -256,7 +280,7 @@ impl<B: Backplane> Node<B> {
             Event::Recognised { link, .. } => {
                 assert!(self.links.contains_key(&link), "{link:?} is not up and was recognised");
             }
-            Event::UpCommon { .. } | Event::Listed(_) | _ => {}
+            Event::Listed(_) | _ => {}
         }
     }
 

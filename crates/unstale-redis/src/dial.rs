@@ -7,12 +7,15 @@ use tokio::time::timeout;
 use unstale_port::{Error, Kind, Retry};
 
 use crate::address::Address;
-use crate::error::{timed_out, unavailable};
+use crate::error::{refused as refused_by_server, timed_out, unavailable};
 use crate::login::{Login, Password};
 use crate::reply::Value;
 use crate::settings::{Deployment, Role, Settings};
 use crate::stream::Stream;
 use crate::wire::Wire;
+
+/// How often a cluster may say that a key is elsewhere.
+const MOVES_MAX: usize = 5;
 
 /// A connection to the server, the present master, or some node of a cluster, logged in and named. Takes no longer than
 /// [`Settings::connect_timeout`] for each address that it tries, sentinels too.
@@ -34,6 +37,29 @@ pub(crate) async fn open(settings: &Settings) -> Result<Wire, Error> {
             Err(last.unwrap_or_else(|| nobody("no node of the cluster is named")))
         }
     }
+}
+
+/// The same, to the node of a cluster that has this key.
+pub(crate) async fn open_for(settings: &Settings, key: &[u8]) -> Result<Wire, Error> {
+    let mut wire = open(settings).await?;
+    if !settings.is_cluster() {
+        return Ok(wire);
+    }
+    for _ in 0..MOVES_MAX {
+        let limit = settings.connect_timeout;
+        let asked = timeout(limit, wire.call("find a node", &[b"EXISTS", key])).await;
+        let line = match asked.unwrap_or_else(|_| Err(timed_out("find a node", limit)))? {
+            Value::Error(line) => line,
+            Value::Text(_) | Value::Number(_) | Value::Nothing | Value::List(_) | Value::Push(_) => {
+                return Ok(wire);
+            }
+        };
+        // MOVED SLOT HOST:PORT
+        let moved = line.strip_prefix("MOVED ").and_then(|rest| rest.split(' ').nth(1));
+        let address = moved.ok_or_else(|| refused_by_server("find a node", &line))?;
+        wire = open_at(settings, &Address::parse(address, 0)?, Role::Master).await?;
+    }
+    Err(nobody(format!("no node of the cluster has the key after {MOVES_MAX} moves")))
 }
 
 async fn open_at(settings: &Settings, address: &Address, wanted: Role) -> Result<Wire, Error> {

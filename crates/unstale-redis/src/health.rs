@@ -25,9 +25,9 @@ pub struct Health {
     pub last_error: Option<String>,
 }
 
-/// A [`Health`] that its connection changes and anybody reads; clones are one.
+/// Reads the [`Health`] of a connection from anywhere; clones are one, and it outlives the connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Pulse {
+pub struct Pulse {
     health: Arc<Mutex<Health>>,
 }
 
@@ -37,7 +37,8 @@ impl Pulse {
         Self { health: Arc::new(Mutex::new(health)) }
     }
 
-    pub(crate) fn read(&self) -> Health {
+    /// How it is now.
+    pub fn read(&self) -> Health {
         self.lock().clone()
     }
 

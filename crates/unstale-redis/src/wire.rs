@@ -33,6 +33,11 @@ impl Wire {
         reply::encode(command, &mut self.outgoing);
     }
 
+    /// Where a command is written that is not made of slices.
+    pub(crate) fn outgoing(&mut self) -> &mut BytesMut {
+        &mut self.outgoing
+    }
+
     /// Writes what waits, as far as the socket takes it; ready when nothing waits any more.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
@@ -66,13 +71,25 @@ impl Wire {
 
     /// Sends one command and waits for its reply; only while nothing else is under way.
     pub(crate) async fn ask(&mut self, operation: &'static str, command: &[&[u8]]) -> Result<Value, Error> {
+        match self.call(operation, command).await? {
+            Value::Error(line) => Err(refused(operation, &line)),
+            value
+            @ (Value::Text(_) | Value::Number(_) | Value::Nothing | Value::List(_) | Value::Push(_)) => {
+                Ok(value)
+            }
+        }
+    }
+
+    /// The same; a server's error is a reply like any other.
+    pub(crate) async fn call(&mut self, operation: &'static str, command: &[&[u8]]) -> Result<Value, Error> {
         self.push(command);
         poll_fn(|cx| self.poll_flush(cx)).await.map_err(|cause| unavailable(operation, cause))?;
-        match poll_fn(|cx| self.poll_value(cx)).await {
-            Ok(Value::Error(line)) => Err(refused(operation, &line)),
-            Ok(value) => Ok(value),
-            Err(cause) => Err(unavailable(operation, cause)),
-        }
+        self.next(operation).await
+    }
+
+    /// The next reply or push.
+    pub(crate) async fn next(&mut self, operation: &'static str) -> Result<Value, Error> {
+        poll_fn(|cx| self.poll_value(cx)).await.map_err(|cause| unavailable(operation, cause))
     }
 
     /// The bare connection; only while nothing is under way.

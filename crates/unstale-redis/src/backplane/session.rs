@@ -1,0 +1,324 @@
+//! The connections of a backplane, from the time that all are there until one breaks.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes};
+use tokio::time::{Instant, timeout};
+use unstale_port::{Error, Frame, Kind, Retry};
+
+use super::envelope::Head;
+use super::feed::{FIELD, Feed};
+use super::names::{Names, Process};
+use super::register::{Asked, SCRIPT};
+use crate::dial;
+use crate::error::{timed_out, unavailable};
+use crate::reply::{Value, head, string};
+use crate::settings::Settings;
+use crate::wire::Wire;
+
+/// A connection that was silent for this long is asked whether it is there.
+const PING_AFTER: Duration = Duration::from_millis(500);
+/// How long it may take to answer: a half-open connection is noticed within 2 s.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// How much may wait to be written, and how many answers may be outstanding, while links have room.
+const OUTGOING_BYTES_MAX: usize = 1 << 20;
+const AWAITED_MAX: usize = 4_096;
+
+/// Connections that are coming up.
+pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
+
+/// Connections that are there.
+pub(crate) struct Opened {
+    pub(crate) session: Session,
+    pub(crate) feed: Feed,
+    pub(crate) notes: Vec<(&'static str, String)>,
+}
+
+/// Open connections.
+pub(crate) struct Session {
+    /// The server's run id.
+    pub(crate) run: Bytes,
+    /// When it is looked for what is due.
+    pub(crate) tick_at: Instant,
+    sha: Bytes,
+    publisher: Wire,
+    awaited: VecDeque<(Awaited, Instant)>,
+    answered: Instant,
+    subscriber: Wire,
+    heard: Instant,
+    pinged: Option<Instant>,
+    /// Reads the stream, if there is one.
+    reader: Option<Wire>,
+    read: Instant,
+}
+
+/// What a reply of the publisher answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// A letter over this link.
+    Letter(u64),
+    /// A reading of the register.
+    Reading(u64),
+    /// Nothing that matters unless it is an error.
+    Nothing,
+}
+
+/// What came in.
+pub(crate) enum Taken {
+    Pushed {
+        channel: Bytes,
+        message: Bytes,
+    },
+    /// Messages out of the stream.
+    Fed(Vec<Bytes>),
+    Reply(Awaited, Value),
+}
+
+/// Opens all connections, to one server.
+pub(crate) async fn open(
+    settings: Settings,
+    names: Names,
+    me: Process,
+    mut feed: Feed,
+) -> Result<Opened, Error> {
+    let key = names.register();
+    let (publisher, subscriber) =
+        tokio::join!(dial::open_for(&settings, &key), dial::open_for(&settings, &key));
+    let (mut publisher, mut subscriber) = (publisher?, subscriber?);
+    let limit = settings.connect_timeout;
+    let prepared = timeout(limit, async {
+        let run = run_id(&mut publisher).await?;
+        if run_id(&mut subscriber).await? != run {
+            return Err(Error::new(
+                Kind::Unavailable,
+                Retry::Reconnected,
+                "connect",
+                "two servers answered for one",
+            ));
+        }
+        let loaded = publisher.ask("load the script", &[b"SCRIPT", b"LOAD", SCRIPT.as_bytes()]).await?;
+        let sha = loaded.bytes().cloned().unwrap_or_default();
+        let mut channels = vec![names.inbox(me)];
+        if feed.is_pubsub() {
+            channels.push(names.all());
+        }
+        subscribe(&mut subscriber, &channels).await?;
+        Ok((run, sha))
+    });
+    let (run, sha) = prepared.await.unwrap_or_else(|_| Err(timed_out("subscribe", limit)))?;
+    let (mut reader, mut notes) = (None, Vec::new());
+    if !feed.is_pubsub() {
+        let mut wire = dial::open_for(&settings, &key).await?;
+        let found = timeout(limit, feed.find(&mut wire)).await;
+        notes.extend(found.unwrap_or_else(|_| Err(timed_out("read the stream", limit)))?);
+        feed.ask(&mut wire);
+        reader = Some(wire);
+    }
+    let now = Instant::now();
+    let session = Session {
+        run,
+        tick_at: now,
+        sha,
+        publisher,
+        awaited: VecDeque::new(),
+        answered: now,
+        subscriber,
+        heard: now,
+        pinged: None,
+        reader,
+        read: now,
+    };
+    Ok(Opened { session, feed, notes })
+}
+
+impl Session {
+    /// Whether links may hand over more.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.publisher.outgoing().len() < OUTGOING_BYTES_MAX && self.awaited.len() < AWAITED_MAX
+    }
+
+    /// Whether everything that was asked was answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    pub(crate) fn publish(&mut self, channel: &[u8], envelope: &Head, frame: &Frame, awaited: Awaited) {
+        let out = self.publisher.outgoing();
+        head(b'*', 3, out);
+        string(b"PUBLISH", out);
+        string(channel, out);
+        put_message(envelope, frame, out);
+        self.await_answer(awaited);
+    }
+
+    /// Adds a message to a stream of about so many entries.
+    pub(crate) fn add(&mut self, stream: &[u8], entries_max: u64, envelope: &Head, frame: &Frame) {
+        let out = self.publisher.outgoing();
+        head(b'*', 8, out);
+        string(b"XADD", out);
+        string(stream, out);
+        string(b"MAXLEN", out);
+        string(b"~", out);
+        string(entries_max.to_string().as_bytes(), out);
+        string(b"*", out);
+        string(FIELD, out);
+        put_message(envelope, frame, out);
+        self.await_answer(Awaited::Nothing);
+    }
+
+    /// Asks something of the register.
+    pub(crate) fn ask(&mut self, asked: &Asked) {
+        let out = self.publisher.outgoing();
+        head(b'*', 3 + asked.words.len(), out);
+        string(b"EVALSHA", out);
+        string(&self.sha, out);
+        string(b"1", out);
+        for word in &asked.words {
+            string(word, out);
+        }
+        self.await_answer(asked.reading.map_or(Awaited::Nothing, Awaited::Reading));
+    }
+
+    pub(crate) fn load_script(&mut self) {
+        self.publisher.push(&[b"SCRIPT", b"LOAD", SCRIPT.as_bytes()]);
+        self.await_answer(Awaited::Nothing);
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.publisher.poll_flush(cx)
+    }
+
+    /// The next thing that came in; what waits is written before. An error is the end of the session.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, feed: &mut Feed) -> Poll<Result<Taken, Error>> {
+        if let Poll::Ready(Err(cause)) = self.publisher.poll_flush(cx) {
+            return Poll::Ready(Err(unavailable("publish", cause)));
+        }
+        loop {
+            if let Poll::Ready(value) = self.poll_subscriber(cx) {
+                match value.map_err(|cause| unavailable("subscribe", cause)).map(pushed) {
+                    Ok(None) => continue,
+                    Ok(Some(taken)) => return Poll::Ready(Ok(taken)),
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            break;
+        }
+        if let Some(reader) = &mut self.reader {
+            if let Poll::Ready(Err(cause)) = reader.poll_flush(cx) {
+                return Poll::Ready(Err(unavailable("read the stream", cause)));
+            }
+            if let Poll::Ready(value) = reader.poll_value(cx) {
+                self.read = Instant::now();
+                let value = value.map_err(|cause| unavailable("read the stream", cause));
+                return Poll::Ready(value.and_then(|value| fed(reader, feed, &value)));
+            }
+        }
+        let value = std::task::ready!(self.publisher.poll_value(cx));
+        self.answered = Instant::now();
+        Poll::Ready(match (value, self.awaited.pop_front()) {
+            (Ok(value), Some((awaited, _))) => Ok(Taken::Reply(awaited, value)),
+            (Ok(_), None) => Err(Error::new(
+                Kind::Rejected,
+                Retry::Reconnected,
+                "publish",
+                "an answer to nothing that was asked",
+            )),
+            (Err(cause), _) => Err(unavailable("publish", cause)),
+        })
+    }
+
+    /// Asks silent connections whether they are there.
+    ///
+    /// # Errors
+    /// `Timeout` if one did not answer in time.
+    pub(crate) fn check(&mut self, now: Instant) -> Result<(), Error> {
+        let is_late = |since: Instant| now.duration_since(since) > ANSWER_MAX;
+        if self.awaited.front().is_some_and(|(_, since)| is_late(*since.max(&self.answered))) {
+            return Err(timed_out("publish", ANSWER_MAX));
+        }
+        if self.awaited.is_empty() && now.duration_since(self.answered) > PING_AFTER {
+            self.publisher.push(&[b"PING"]);
+            self.await_answer(Awaited::Nothing);
+        }
+        if self.pinged.is_some_and(is_late) {
+            return Err(timed_out("subscribe", ANSWER_MAX));
+        }
+        if self.pinged.is_none() && now.duration_since(self.heard) > PING_AFTER {
+            self.subscriber.push(&[b"PING"]);
+            self.pinged = Some(now);
+        }
+        if self.reader.is_some() && now.duration_since(self.read) > PING_AFTER + ANSWER_MAX {
+            return Err(timed_out("read the stream", ANSWER_MAX));
+        }
+        Ok(())
+    }
+
+    fn await_answer(&mut self, awaited: Awaited) {
+        self.awaited.push_back((awaited, Instant::now()));
+    }
+
+    fn poll_subscriber(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Value>> {
+        if let Poll::Ready(Err(cause)) = self.subscriber.poll_flush(cx) {
+            return Poll::Ready(Err(cause));
+        }
+        let value = std::task::ready!(self.subscriber.poll_value(cx))?;
+        self.heard = Instant::now();
+        self.pinged = None;
+        Poll::Ready(Ok(value))
+    }
+}
+
+async fn run_id(wire: &mut Wire) -> Result<Bytes, Error> {
+    let info = wire.ask("ask who is there", &[b"INFO", b"server"]).await?;
+    let run = info.text().and_then(|info| info.lines().find_map(|line| line.strip_prefix("run_id:")));
+    let none = || Error::new(Kind::Rejected, Retry::Never, "ask who is there", "the server names no run_id");
+    run.map(|run| Bytes::copy_from_slice(run.trim_end().as_bytes())).ok_or_else(none)
+}
+
+async fn subscribe(wire: &mut Wire, channels: &[Bytes]) -> Result<(), Error> {
+    let mut command: Vec<&[u8]> = vec![b"SUBSCRIBE"];
+    command.extend(channels.iter().map(|channel| &channel[..]));
+    let mut reply = wire.call("subscribe", &command).await?;
+    for left in (0..channels.len()).rev() {
+        if let Value::Error(line) = &reply {
+            return Err(crate::error::refused("subscribe", line));
+        }
+        if left > 0 {
+            reply = wire.next("subscribe").await?;
+        }
+    }
+    Ok(())
+}
+
+/// A message of a channel; anything else that a subscriber hears means no more than that the server is there.
+fn pushed(value: Value) -> Option<Taken> {
+    let Value::Push(push) = value else { return None };
+    let [kind, channel, message] = &push[..] else { return None };
+    if kind.text() != Some("message") {
+        return None;
+    }
+    Some(Taken::Pushed { channel: channel.bytes()?.clone(), message: message.bytes()?.clone() })
+}
+
+fn fed(reader: &mut Wire, feed: &mut Feed, reply: &Value) -> Result<Taken, Error> {
+    if let Value::Error(line) = reply {
+        return Err(crate::error::refused("read the stream", line));
+    }
+    let strange =
+        || Error::new(Kind::Rejected, Retry::Reconnected, "read the stream", "a reply that is no stream's");
+    let messages = feed.take(reply).ok_or_else(strange)?;
+    feed.ask(reader);
+    Ok(Taken::Fed(messages))
+}
+
+fn put_message(envelope: &Head, frame: &Frame, out: &mut bytes::BytesMut) {
+    head(b'$', envelope.length() + frame.len(), out);
+    envelope.encode(out);
+    out.put_slice(frame);
+    out.put_slice(b"\r\n");
+}

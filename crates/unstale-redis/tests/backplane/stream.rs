@@ -1,0 +1,86 @@
+//! Frames for all over a stream: who was away reads on.
+
+use bytes::Bytes;
+use unstale_servers::{Data, Program, Redis, needs};
+
+use crate::group::Group;
+
+const STREAM: &str = "{unstale:shop}:stream";
+
+/// Two members, of which the second one loses its connections and is left alone until the first has sent `count` frames.
+async fn away(redis: &Redis, group: &mut Group, count: usize) {
+    group.until_linked().await;
+    group.tell_all(0, "before").await;
+    group.nodes[1].heard.clear();
+    group.nodes[1].is_paused = true;
+    redis.command(&["CLIENT", "KILL", "TYPE", "normal"]).await.expect("it kills");
+    redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await.expect("it kills");
+    group.until("links down", |group| group.nodes[0].downs >= 2).await;
+    for number in 0..count {
+        group.until("room for a frame", |group| group.nodes[0].is_common_free).await;
+        group.nodes[0].send_common(Bytes::from(format!("frame {number}")));
+    }
+    group.until("all are written", |group| group.nodes[0].is_common_free).await;
+    group.nodes[1].is_paused = false;
+}
+
+#[tokio::test]
+async fn who_was_away_hears_what_was_said_meanwhile_in_order_and_once() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(10_000));
+    away(&redis, &mut group, 500).await;
+    group.until("all frames", |group| group.nodes[1].heard.len() >= 500).await;
+    group.until_linked().await;
+    group.tell_all(0, "after").await;
+    let expected: Vec<_> = (0..500)
+        .map(|number| Bytes::from(format!("frame {number}")))
+        .chain([Bytes::from_static(b"after")])
+        .collect();
+    assert!(group.nodes[1].heard == expected, "lost, repeated or out of order");
+    assert!(!group.nodes[1].has_note("stream-trimmed") && !group.nodes[1].has_note("frames-lost"));
+}
+
+#[tokio::test]
+async fn who_was_away_for_longer_than_the_stream_keeps_is_told() {
+    needs!(Program::RedisServer);
+    // A node of a stream is trimmed as a whole: with one entry in each, the length is exact.
+    let redis = Redis::options().config("stream-node-max-entries", "1").start().await.expect("it starts");
+    let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(20));
+    away(&redis, &mut group, 500).await;
+    group.until("the note", |group| group.nodes[1].has_note("stream-trimmed")).await;
+    group.until_linked().await;
+    group.tell_all(0, "after").await;
+    assert!(group.nodes[1].heard.len() < 100, "{}", group.nodes[1].heard.len());
+    let length = redis.command(&["XLEN", STREAM]).await.expect("an answer").number().expect("a number");
+    assert!(length <= 21, "{length}");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_lost_is_noticed_and_goes_on() {
+    needs!(Program::RedisServer);
+    let mut redis = Redis::start().await.expect("it starts");
+    let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(10_000));
+    group.until_linked().await;
+    group.tell_all(0, "before").await;
+    redis.restart(Data::Emptied).await.expect("it starts again");
+    group.until("the notes", |group| group.nodes.iter().all(|node| node.has_note("stream-lost"))).await;
+    group.until_linked().await;
+    group.tell_all(0, "after").await;
+    group.tell_all(1, "and back").await;
+}
+
+#[tokio::test]
+async fn a_newcomer_hears_nothing_of_before() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(10_000));
+    group.until_linked().await;
+    group.tell_all(0, "before").await;
+    let mut newcomer = Group::with(&redis.url(), 1, |builder| builder.stream(10_000)).nodes.remove(0);
+    newcomer.member.entry.id = Bytes::from_static(b"newcomer");
+    group.nodes.push(newcomer);
+    group.until_linked().await;
+    group.tell_all(0, "after").await;
+    assert_eq!(group.nodes[2].heard, ["after"]);
+}
