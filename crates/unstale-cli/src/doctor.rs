@@ -1,7 +1,12 @@
 //! `unstale doctor`: what there is to know of a Redis before caches rely on it, and what to do about it.
 
+mod caches;
+mod channels;
 mod clock;
 mod cluster;
+mod entries;
+mod estate;
+mod found;
 mod info;
 mod keys;
 mod memory;
@@ -9,6 +14,8 @@ mod replication;
 mod report;
 mod rights;
 mod round_trip;
+mod scan;
+mod stores;
 mod version;
 
 use std::io::Write as _;
@@ -56,6 +63,7 @@ const EXAMPLES: &str = "Examples:
   unstale doctor redis://cache.internal
   unstale doctor --read-only redis://app@cache.internal?password_env=REDIS_PASSWORD
   unstale doctor redis+sentinel://s1,s2,s3/shop redis+cluster://n1,n2,n3
+  unstale doctor --sample 10000 redis://cache.internal     look into more of the entries that .NET nodes wrote
   unstale doctor --json redis://cache.internal | jq 'select(.status != \"ok\")'
 
 Exit codes: 0 nothing failed, 1 something did, 64 bad usage, 69 a Redis cannot be reached.";
@@ -144,4 +152,5 @@ async fn examine(arguments: &Arguments, settings: &Settings, report: &mut Report
         }
         report.add(&round_trip::check(&server, &own, arguments.tries).await);
     }
+    caches::survey(&nodes, arguments.sample as usize, report).await;
 }

@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod doctor;
 mod exit;
+mod fusion;
 mod server;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ mod url;
 
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, Pipeline, Value};
 use tokio::time::timeout;
 use unstale_port::{Error, Kind, Retry};
 use unstale_redis::{Connection, Settings};
@@ -37,6 +37,11 @@ impl Server {
     /// Runs one command.
     pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
         self.connection.run("command", command).await
+    }
+
+    /// Runs commands in one round trip; the first error is that of all.
+    pub(crate) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>, Error> {
+        self.connection.run_all("commands", commands).await
     }
 
     /// With whom it was made.

@@ -1,6 +1,8 @@
 //! `unstale doctor`, run on real servers.
 
+mod estates;
 mod servers;
+mod stores;
 mod usage;
 
 use std::process::{Output, Stdio};

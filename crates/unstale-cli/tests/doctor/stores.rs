@@ -1,0 +1,26 @@
+//! What is found of unstale itself.
+
+use serde_json::json;
+use unstale_port::Store;
+use unstale_redis::{Connection, RedisStore, RedisStoreOptions, Settings};
+use unstale_servers::{Program, Redis, needs};
+
+use crate::{examine, says};
+
+#[tokio::test]
+async fn a_store_of_unstale_is_described_by_its_marks() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let connection = Connection::open(Settings::parse(&redis.url()).expect("a URL"));
+    connection.until_up().await;
+    let options =
+        RedisStoreOptions { namespace: "shop".to_owned(), shards: Some(2), ..RedisStoreOptions::default() };
+    let store = RedisStore::with(&connection, options).expect("sound options");
+    // Marks of a tag are in each shard.
+    store.raise(Some("users"), Some("vip".into()), 1).await.expect("marked");
+    let examined = examine(&[&redis.url()], &[]).await;
+    assert_eq!(examined.code, Some(0), "{}", examined.text);
+    let found = examined.check("store");
+    assert_eq!((&found["namespace"], &found["shards_chosen"]), (&json!("shop"), &json!(2)), "{found}");
+    assert!(says(found).contains("users"), "{found}");
+}
