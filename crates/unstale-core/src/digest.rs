@@ -28,6 +28,48 @@ pub fn key_hash(cache: &Name, key: &[u8]) -> u64 {
     canonical_hash(KIND_KEY, Some(cache), key)
 }
 
+/// [`key_hash`] for the keys of one cache, whose name it has ready.
+///
+/// ```
+/// use unstale_core::{KeyHasher, Name, key_hash};
+///
+/// let cache = Name::new("users").unwrap();
+/// assert_eq!(KeyHasher::new(&cache).hash(b"42"), key_hash(&cache, b"42"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct KeyHasher {
+    cache: Name,
+    /// The canonical bytes in front of a key, and room for it.
+    bytes: [u8; SMALL],
+    head: usize,
+}
+
+impl KeyHasher {
+    /// For the keys of `cache`.
+    pub fn new(cache: &Name) -> Self {
+        let name: &[u8] = cache.as_bytes();
+        let (mut bytes, head) = ([0; SMALL], 2 + name.len());
+        if head <= SMALL {
+            joined([&[KIND_KEY, name.len() as u8], name, &[]], &mut bytes);
+        }
+        Self { cache: cache.clone(), bytes, head }
+    }
+
+    /// [`key_hash`] of a key.
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        let end = self.head + key.len();
+        if end > SMALL {
+            return key_hash(&self.cache, key);
+        }
+        let mut bytes = self.bytes;
+        bytes[self.head..end].copy_from_slice(key);
+        xxh64(&bytes[..end])
+    }
+}
+
+/// Nearly every key fits this with the name of its cache.
+const SMALL: usize = 64;
+
 /// [`subject_hash`] of a tag in one cache or (`None`) in every cache of the node.
 pub fn tag_hash(cache: Option<&Name>, tag: &[u8]) -> u64 {
     canonical_hash(KIND_TAG, cache, tag)
@@ -43,12 +85,14 @@ fn canonical_hash(kind: u8, cache: Option<&Name>, rest: &[u8]) -> u64 {
     // A name has at most 255 bytes, so its length fits one.
     let head = [kind, cache.len() as u8];
     let parts = [&head, cache, rest];
-    let len = parts.iter().map(|part| part.len()).sum();
-    // The smaller buffer takes less to clear, and nearly every key fits it.
-    match len {
-        0..=64 => xxh64(joined(parts, &mut [0; 64])),
-        65..=256 => xxh64(joined(parts, &mut [0; 256])),
-        _ => xxh64(&parts.concat()),
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    // The smaller buffer takes less to clear.
+    if len <= SMALL {
+        xxh64(joined(parts, &mut [0; SMALL]))
+    } else if len <= 256 {
+        xxh64(joined(parts, &mut [0; 256]))
+    } else {
+        xxh64(&parts.concat())
     }
 }
 

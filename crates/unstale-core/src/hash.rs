@@ -2,30 +2,31 @@
 
 /// XXH64 of `bytes` with seed 0. Source: Y. Collet, "xxHash fast digest algorithm", version 0.1.1.
 pub(crate) fn xxh64(bytes: &[u8]) -> u64 {
-    let mut stripes = bytes.chunks_exact(32);
-    let mut hash = if bytes.len() < 32 {
+    let (stripes, rest) = bytes.as_chunks::<32>();
+    let mut hash = if stripes.is_empty() {
         PRIME_5
     } else {
         let mut lanes = [PRIME_1.wrapping_add(PRIME_2), PRIME_2, 0, PRIME_1.wrapping_neg()];
-        for stripe in stripes.by_ref() {
-            for (lane, eight) in lanes.iter_mut().zip(stripe.chunks_exact(8)) {
-                *lane = round(*lane, word(eight));
+        for stripe in stripes {
+            for (lane, eight) in lanes.iter_mut().zip(stripe.as_chunks().0) {
+                *lane = round(*lane, u64::from_le_bytes(*eight));
             }
         }
         merge(lanes)
     };
     hash = hash.wrapping_add(bytes.len() as u64);
 
-    let mut words = stripes.remainder().chunks_exact(8);
-    for eight in words.by_ref() {
-        hash = (hash ^ round(0, word(eight))).rotate_left(27).wrapping_mul(PRIME_1).wrapping_add(PRIME_4);
+    let (words, rest) = rest.as_chunks();
+    for eight in words {
+        let lane = round(0, u64::from_le_bytes(*eight));
+        hash = (hash ^ lane).rotate_left(27).wrapping_mul(PRIME_1).wrapping_add(PRIME_4);
     }
-    let mut halves = words.remainder().chunks_exact(4);
-    for half in halves.by_ref() {
-        hash ^= word(half).wrapping_mul(PRIME_1);
+    let (halves, rest) = rest.as_chunks();
+    for four in halves {
+        hash ^= u64::from(u32::from_le_bytes(*four)).wrapping_mul(PRIME_1);
         hash = hash.rotate_left(23).wrapping_mul(PRIME_2).wrapping_add(PRIME_3);
     }
-    for byte in halves.remainder() {
+    for byte in rest {
         hash = (hash ^ u64::from(*byte).wrapping_mul(PRIME_5)).rotate_left(11).wrapping_mul(PRIME_1);
     }
     avalanche(hash)
@@ -57,10 +58,6 @@ const fn avalanche(mut hash: u64) -> u64 {
     hash ^= hash >> 29;
     hash = hash.wrapping_mul(PRIME_3);
     hash ^ (hash >> 32)
-}
-
-fn word(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use unstale_core::{Name, Subject, key_hash, subject_hash, tag_hash};
+use unstale_core::{Name, Subject, subject_hash, tag_hash};
 
 use crate::mechanism::{Mechanism, Mechanisms};
 use crate::shim::{AtomicU64, Ordering};
@@ -65,11 +65,6 @@ impl Fences {
         Self { stale: Pair::new(rows.bits), gone: Pair::new(rows.bits), secret, mechanisms }
     }
 
-    /// The place of a key. It comes from the hash that all nodes compute alike, so that a digest names the same fence (P-19).
-    pub(crate) fn key(&self, cache: &Name, key: &[u8]) -> SubjectRef {
-        self.of_key_hash(key_hash(cache, key))
-    }
-
     /// The place of a tag of a cache: in the first row by the hash that it has for the whole node, in the second by the one
     /// for its cache. A digest may hold either.
     pub(crate) fn tag(&self, cache: &Name, tag: &[u8]) -> SubjectRef {
@@ -81,7 +76,8 @@ impl Fences {
         self.of_key_hash(subject_hash(&Subject::Cache { cache: cache.clone() }))
     }
 
-    /// The place of a key or a whole cache by its hash in a digest.
+    /// The place of a key or a whole cache. It comes from the hash that all nodes compute alike, so that a digest names the
+    /// same fence (P-19).
     pub(crate) fn of_key_hash(&self, hash: u64) -> SubjectRef {
         SubjectRef(mix(hash ^ self.secret) as u32)
     }
@@ -200,7 +196,7 @@ const fn mix(mut hash: u64) -> u64 {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use unstale_core::Name;
+    use unstale_core::{Name, key_hash};
 
     use super::*;
 
@@ -210,7 +206,7 @@ mod tests {
 
     fn keys(fences: &Fences, range: std::ops::Range<u32>) -> Vec<SubjectRef> {
         let cache = Name::new("users").expect("a short name");
-        range.map(|key| fences.key(&cache, &key.to_be_bytes())).collect()
+        range.map(|key| fences.of_key_hash(key_hash(&cache, &key.to_be_bytes()))).collect()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 
 use foldhash::quality::SeedableRandomState;
-use unstale_core::Name;
+use unstale_core::{KeyHasher, Name};
 
 use crate::domain::Shared;
 use crate::entry::{Found, Handle, Head, Slot};
@@ -66,6 +66,7 @@ pub(crate) struct Inner<K, V> {
     map: Map<K, V>,
     pub(crate) shared: Arc<Shared>,
     name: Name,
+    keys: KeyHasher,
     whole: SubjectRef,
     config: TableConfig<K, V>,
 }
@@ -110,6 +111,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let inner = Inner {
             floors: Floors::default(),
             map: Cache::with_options(options, SlotWeight, shared.hasher.clone(), Displacement),
+            keys: KeyHasher::new(&name),
             name,
             whole,
             config,
@@ -352,7 +354,12 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     pub(crate) fn key_subject<Q: Probe<K> + ?Sized>(&self, key: &Q) -> SubjectRef {
-        key.with_key_bytes(|bytes| self.shared.fences.key(&self.name, bytes))
+        key.with_key_bytes(|bytes| self.subject_of(bytes))
+    }
+
+    /// The place of the key of these bytes.
+    pub(crate) fn subject_of(&self, bytes: &[u8]) -> SubjectRef {
+        self.shared.fences.of_key_hash(self.keys.hash(bytes))
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::{prop_assert, prop_assert_eq, proptest};
-use unstale_core::{DigestRow, Name, Subject, SuspectFilter, key_hash, subject_hash, tag_hash};
+use unstale_core::{DigestRow, KeyHasher, Name, Subject, SuspectFilter, key_hash, subject_hash, tag_hash};
 
 use crate::history::{act, cache};
 
@@ -56,6 +56,7 @@ proptest! {
     fn a_key_or_tag_hashes_alike_with_and_without_its_subject(cache in cache(), bytes in vec(0..=255_u8, 0..600)) {
         let key = Subject::Key { cache: cache.clone(), key: bytes.clone().into() };
         prop_assert_eq!(key_hash(&cache, &bytes), subject_hash(&key));
+        prop_assert_eq!(KeyHasher::new(&cache).hash(&bytes), subject_hash(&key));
         for of in [None, Some(cache)] {
             let tag = Subject::Tag { cache: of.clone(), tag: bytes.clone().into() };
             prop_assert_eq!(tag_hash(of.as_ref(), &bytes), subject_hash(&tag));

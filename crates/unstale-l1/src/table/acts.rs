@@ -189,7 +189,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     fn invalidate_in<Q: Probe<K> + ?Sized>(&self, acts: &mut LocalActs, key: &Q, verb: Verb) {
         let bytes = key.key_bytes();
-        let subject = self.inner.shared.fences.key(&self.inner.name, &bytes);
+        let subject = self.inner.subject_of(&bytes);
         let plan = acts.add(self.key_act_of(bytes, verb));
         if let Some(chunk) = plan.typed_chunk(&self.inner, KeyChunk::new) {
             chunk.add_key(key.to_key(), subject, Reach::of(verb));

@@ -59,7 +59,7 @@ impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
 impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
     fn add(&mut self, bytes: &Bytes, reach: Reach) -> bool {
         let Some(key) = K::decode(bytes) else { return false };
-        let subject = self.table.shared.fences.key(&self.table.name, bytes);
+        let subject = self.table.subject_of(bytes);
         self.add_key(key, subject, reach);
         true
     }
