@@ -109,8 +109,10 @@ impl LocalActs {
         let mut present = 0;
         let last = self.plans.len().checked_sub(1)?;
         for plan in &mut self.plans[..last] {
+            plan.touch();
             present += plan.run(&mut Section::enter(shared));
         }
+        self.plans[last].touch();
         let mut section = Section::enter(shared);
         present += self.plans[last].run(&mut section);
         let appended = section.acts().log.append_all(self.acts, batch, told);
@@ -141,10 +143,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A plan for acts of another node, and how many of them name keys that no key encodes to.
-    pub(crate) fn of_remote(acts: &[Act], registry: &Registry) -> (Self, usize) {
+    /// A plan for acts of another node.
+    pub(crate) fn of_remote(acts: &[Act], registry: &Registry) -> Self {
         let mut plan = Self::default();
-        let mut undecodable = 0;
         // Acts on keys come in runs of one cache.
         let mut run: Option<(&Name, Option<usize>)> = None;
         for (done, act) in acts.iter().enumerate() {
@@ -160,7 +161,7 @@ impl Plan {
                     };
                     run = Some((cache, chunk));
                     if let Some(chunk) = chunk {
-                        undecodable += usize::from(!plan.chunks[chunk].1.add(key, reach));
+                        plan.chunks[chunk].1.add(key, reach);
                     }
                 }
                 Subject::Tag { cache: Some(cache), tag } => {
@@ -175,7 +176,7 @@ impl Plan {
                 Subject::All => plan.everything.push(reach),
             }
         }
-        (plan, undecodable)
+        plan
     }
 
     pub(crate) fn add_subject(&mut self, subject: SubjectRef, reach: Reach) {
@@ -206,6 +207,13 @@ impl Plan {
         chunk.downcast_mut()
     }
 
+    /// Brings near what [`Plan::run`] will need, before it holds up others.
+    pub(crate) fn touch(&self) {
+        for (_, chunk) in &self.chunks {
+            chunk.touch();
+        }
+    }
+
     /// Does the acts. What they displace stays in the plan, which must outlive the section.
     pub(crate) fn run(&mut self, section: &mut Section<'_>) -> usize {
         let registry = Arc::clone(&section.acts().registry);
@@ -215,6 +223,11 @@ impl Plan {
             |plan, number| plan.raise(number, fences, &registry),
             |plan, number| plan.chunks.iter_mut().map(|(_, chunk)| chunk.withdraw(number)).sum(),
         )
+    }
+
+    /// How many of the acts that were done name keys by bytes that no key encodes to.
+    pub(crate) fn undecodable(&self) -> usize {
+        self.chunks.iter().map(|(_, chunk)| chunk.undecodable()).sum()
     }
 
     fn raise(&self, number: u64, fences: &Fences, registry: &Registry) {

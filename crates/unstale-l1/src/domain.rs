@@ -160,7 +160,8 @@ impl Domain {
 
     /// Applies acts of other nodes. They are visible to every read that begins after it returned (P-4).
     ///
-    /// Idempotent; a `set` is an `expire` here. Holds the act mutex once for every 256 acts, never while user code decodes keys.
+    /// Idempotent; a `set` is an `expire` here. Holds the act mutex once for every 256 acts, never while keys are decoded, unless they are borrowed
+    /// ([`Key::BORROWS`](crate::Key::BORROWS)).
     pub fn apply(&self, acts: &[Act]) -> Applied {
         let mut applied = Applied::default();
         for chunk in acts.chunks(CHUNK_MAX) {
@@ -230,7 +231,8 @@ impl Domain {
     fn apply_chunk(&self, acts: &[Act]) -> usize {
         loop {
             let registry = Arc::clone(&self.shared.acts.0.lock().registry);
-            let (mut plan, undecodable) = Plan::of_remote(acts, &registry);
+            let mut plan = Plan::of_remote(acts, &registry);
+            plan.touch();
             let mut section = Section::enter(&self.shared);
             // A table that came meanwhile may have begun to load what these acts are about.
             if !Arc::ptr_eq(&section.acts().registry, &registry) {
@@ -238,7 +240,8 @@ impl Domain {
                 continue;
             }
             plan.run(&mut section);
-            return undecodable;
+            drop(section);
+            return plan.undecodable();
         }
     }
 }

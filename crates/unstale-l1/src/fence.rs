@@ -92,7 +92,7 @@ impl Fences {
         mix(hash ^ self.secret.rotate_left(42)) as u16
     }
 
-    /// Brings the fences of a subject near, so that the acts of a batch fetch theirs side by side and before the mutex is taken.
+    /// Brings the fences of a subject near.
     #[inline]
     pub(crate) fn touch(&self, subject: SubjectRef) {
         for pair in [&self.stale, &self.gone] {

@@ -42,6 +42,42 @@ pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
     fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
         read(&self.encode())
     }
+
+    /// Whether [`Key::borrow`] allocates nothing. If so, acts of other nodes look keys up by their bytes, and it is called while
+    /// the mutex of acts is held.
+    const BORROWS: bool = false;
+
+    /// Lends the key of these bytes, if there is one, in any form that it can be looked up by. Worth writing, with
+    /// [`Key::BORROWS`], where a key owns memory and its bytes are as good.
+    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
+        Self::decode(bytes).map(|key| borrower.borrow(&key))
+    }
+}
+
+/// What is done with a key that is lent: see [`Key::borrow`].
+///
+/// ```
+/// use unstale_l1::{Borrower, Key, Probe};
+///
+/// struct Length;
+///
+/// impl Borrower<String> for Length {
+///     type Output = usize;
+///
+///     fn borrow<Q: Probe<String> + ?Sized>(self, key: &Q) -> usize {
+///         key.with_key_bytes(<[u8]>::len)
+///     }
+/// }
+///
+/// assert_eq!(String::borrow("é".as_bytes(), Length), Some(2));
+/// assert_eq!(String::borrow(&[0xff], Length), None);
+/// ```
+pub trait Borrower<K: Key> {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn borrow<Q: Probe<K> + ?Sized>(self, key: &Q) -> Self::Output;
 }
 
 /// What a key can be looked up by: the key itself, or a borrowed form that hashes, compares and encodes alike.
@@ -90,6 +126,12 @@ borrowed_form!(str, String, Arc<str>);
 borrowed_form!([u8], Vec<u8>, Bytes);
 
 impl Key for String {
+    const BORROWS: bool = true;
+
+    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
+        std::str::from_utf8(bytes).ok().map(|text| borrower.borrow(text))
+    }
+
     fn encode(&self) -> Bytes {
         Bytes::copy_from_slice(self.as_bytes())
     }
@@ -104,6 +146,12 @@ impl Key for String {
 }
 
 impl Key for Arc<str> {
+    const BORROWS: bool = true;
+
+    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
+        std::str::from_utf8(bytes).ok().map(|text| borrower.borrow(text))
+    }
+
     fn encode(&self) -> Bytes {
         Bytes::copy_from_slice(self.as_bytes())
     }
@@ -118,6 +166,12 @@ impl Key for Arc<str> {
 }
 
 impl Key for Vec<u8> {
+    const BORROWS: bool = true;
+
+    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
+        Some(borrower.borrow(bytes))
+    }
+
     fn encode(&self) -> Bytes {
         Bytes::copy_from_slice(self)
     }
@@ -132,6 +186,12 @@ impl Key for Vec<u8> {
 }
 
 impl Key for Bytes {
+    const BORROWS: bool = true;
+
+    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
+        Some(borrower.borrow(bytes))
+    }
+
     fn encode(&self) -> Bytes {
         self.clone()
     }
@@ -146,6 +206,8 @@ impl Key for Bytes {
 }
 
 impl<const N: usize> Key for [u8; N] {
+    const BORROWS: bool = true;
+
     fn encode(&self) -> Bytes {
         Bytes::copy_from_slice(self)
     }
@@ -163,6 +225,8 @@ impl<const N: usize> Key for [u8; N] {
 macro_rules! integer_keys {
     ($($integer:ty)+) => {$(
         impl Key for $integer {
+            const BORROWS: bool = true;
+
             fn encode(&self) -> Bytes {
                 Bytes::copy_from_slice(&self.to_be_bytes())
             }
@@ -228,6 +292,32 @@ mod tests {
         assert_eq!(<[u8; 2]>::decode(b"abc"), None);
         assert_eq!(<(String, u8)>::decode(&[0, 0, 0, 9, b'a']), None);
         assert_eq!(<(String, u8)>::decode(&[0, 0]), None);
+    }
+
+    /// What a borrower is lent, as an owned key.
+    struct Owned;
+
+    impl<K: Key> Borrower<K> for Owned {
+        type Output = K;
+
+        fn borrow<Q: Probe<K> + ?Sized>(self, key: &Q) -> K {
+            key.to_key()
+        }
+    }
+
+    #[test]
+    fn the_key_that_bytes_lend_is_the_one_they_decode_to() {
+        fn check<K: Key + std::fmt::Debug>(bytes: &[u8]) {
+            assert_eq!(K::borrow(bytes, Owned), K::decode(bytes));
+        }
+        for bytes in [&b"key"[..], b"", &[0xff], &[0; 8]] {
+            check::<String>(bytes);
+            check::<Arc<str>>(bytes);
+            check::<Vec<u8>>(bytes);
+            check::<Bytes>(bytes);
+            check::<u64>(bytes);
+            check::<[u8; 3]>(bytes);
+        }
     }
 
     #[test]

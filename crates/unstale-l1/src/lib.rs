@@ -33,7 +33,7 @@ pub use entry::{Found, Handle, SUBJECTS_MAX};
 pub use fence::{Rows, SubjectRef, Token};
 pub use flight::{Lead, Wait, Waited};
 pub use flights::{Flights, Joined, Mark};
-pub use key::{Key, Probe};
+pub use key::{Borrower, Key, Probe};
 #[cfg(feature = "mutations")]
 pub use mechanism::Mechanism;
 pub use new_entry::NewEntry;

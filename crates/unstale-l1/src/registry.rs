@@ -41,13 +41,19 @@ pub(crate) trait AnyTable: Any + Send + Sync {
 
 /// Acts on keys of one table, decoded and ready for the critical section.
 pub(crate) trait Chunk: Any + Send {
-    /// Adds a key by its bytes; false if no key has them.
-    fn add(&mut self, key: &Bytes, reach: Reach) -> bool;
+    /// Adds a key by its bytes.
+    fn add(&mut self, key: &Bytes, reach: Reach);
+
+    /// Brings the fences near, so that they are fetched side by side and before the mutex is taken.
+    fn touch(&self);
 
     fn raise(&self, number: u64);
 
     /// Drops or marks the entries. What is displaced stays in the chunk. Returns how many keys had an entry.
     fn withdraw(&mut self, number: u64) -> usize;
+
+    /// How many of the bytes that were added no key has. Known once entries were withdrawn.
+    fn undecodable(&self) -> usize;
 }
 
 /// Names and tables. A table that nobody holds any more is as good as none.

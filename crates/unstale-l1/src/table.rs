@@ -23,12 +23,14 @@ mod acts;
 mod chunk;
 mod config;
 mod displaced;
+mod remote;
 mod store;
 mod sweep;
 
 pub(crate) use chunk::KeyChunk;
 pub use config::{ENTRY_OVERHEAD_BYTES, TableConfig, Weigher};
 use displaced::{Displaced, Displacement, SlotWeight};
+use remote::BytesChunk;
 pub use store::{Landed, Refusal};
 pub use sweep::{Sweep, Swept};
 
@@ -377,7 +379,11 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Inner<K, V> {
     }
 
     fn chunk(self: Arc<Self>, acts: usize) -> Box<dyn Chunk> {
-        Box::new(KeyChunk::with_room(self, acts))
+        if K::BORROWS {
+            Box::new(BytesChunk::with_room(self, acts))
+        } else {
+            Box::new(KeyChunk::with_room(self, acts))
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct KeyChunk<K, V> {
     /// The values of acts that set one, in their order. Apart, so that the others stay small.
     values: Vec<Prepared<V>>,
     displaced: Displaced<K, V>,
+    undecodable: usize,
 }
 
 struct KeyAct<K> {
@@ -35,7 +36,8 @@ enum Deed {
 
 impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
     pub(crate) fn new(table: Arc<Inner<K, V>>) -> Self {
-        Self { table, acts: Vec::new(), values: Vec::new(), displaced: Displaced::default() }
+        let displaced = Displaced::default();
+        Self { table, acts: Vec::new(), values: Vec::new(), displaced, undecodable: 0 }
     }
 
     pub(super) fn with_room(table: Arc<Inner<K, V>>, acts: usize) -> Self {
@@ -45,23 +47,27 @@ impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
     }
 
     pub(super) fn add_key(&mut self, key: K, subject: SubjectRef, reach: Reach) {
-        self.table.shared.fences.touch(subject);
         self.acts.push(KeyAct { key, subject, deed: Deed::Invalidate(reach) });
     }
 
     pub(super) fn add_set(&mut self, key: K, subject: SubjectRef, prepared: Prepared<V>) {
-        self.table.shared.fences.touch(subject);
         self.acts.push(KeyAct { key, subject, deed: Deed::Set });
         self.values.push(prepared);
     }
 }
 
 impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
-    fn add(&mut self, bytes: &Bytes, reach: Reach) -> bool {
-        let Some(key) = K::decode(bytes) else { return false };
-        let subject = self.table.subject_of(bytes);
-        self.add_key(key, subject, reach);
-        true
+    fn add(&mut self, bytes: &Bytes, reach: Reach) {
+        match K::decode(bytes) {
+            Some(key) => self.add_key(key, self.table.subject_of(bytes), reach),
+            None => self.undecodable += 1,
+        }
+    }
+
+    fn touch(&self) {
+        for act in &self.acts {
+            self.table.shared.fences.touch(act.subject);
+        }
     }
 
     fn raise(&self, number: u64) {
@@ -74,7 +80,7 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
     }
 
     fn withdraw(&mut self, number: u64) -> usize {
-        let Self { table, acts, values, displaced } = self;
+        let Self { table, acts, values, displaced, .. } = self;
         let mut present = 0;
         let mut values = values.drain(..);
         for KeyAct { key, deed, .. } in acts {
@@ -85,6 +91,10 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
             present += usize::from(was_present);
         }
         present
+    }
+
+    fn undecodable(&self) -> usize {
+        self.undecodable
     }
 }
 

@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use unstale_core::{Act, Batch, Seq, Subject, Verb};
 use unstale_l1::{
-    DomainConfig, Flights, Landed, LocalActs, Lookup, NewEntry, Scope, Table, TableConfig, Tick,
+    DomainConfig, Flights, Key, Landed, LocalActs, Lookup, NewEntry, Scope, Table, TableConfig, Tick,
 };
 
 use crate::hooked::{Hooked, when_decoded, when_hashed};
@@ -99,6 +101,33 @@ fn remote_acts_on_unknown_caches_and_impossible_keys_do_no_harm() {
     assert_eq!(world.domain.apply(&acts).undecodable, 1);
     assert_eq!(read(&world.users, 7), Some(OLD));
     assert_eq!(world.domain.with_log(|log| log.last()), Seq::ZERO, "remote acts get no numbers here");
+}
+
+#[test]
+fn remote_acts_find_keys_of_every_kind_by_their_bytes() {
+    fn check<K: Key>(keys: &[K; 3], impossible: Option<&'static [u8]>) {
+        let world = World::new(DomainConfig::default());
+        let table: Table<K, u64> = world.domain.table(name("keys"), TableConfig::default()).unwrap();
+        for key in keys {
+            let _ = table.set(key, plain(OLD).fail_safe(Tick(900)), 0);
+        }
+        let act = |verb, key| Act { verb, subject: Subject::Key { cache: name("keys"), key } };
+        let mut acts = vec![act(Verb::Remove, keys[0].encode()), act(Verb::Expire, keys[1].encode())];
+        acts.extend(impossible.map(|bytes| act(Verb::Remove, bytes.into())));
+        let undecodable = usize::from(impossible.is_some());
+        assert_eq!(world.domain.apply(&acts).undecodable, undecodable);
+        assert!(matches!(table.lookup(&keys[0]), Lookup::Miss));
+        assert!(matches!(table.lookup(&keys[1]), Lookup::Stale(_)));
+        assert!(matches!(table.lookup(&keys[2]), Lookup::Hit(_)));
+    }
+    let texts = ["", "ab", "é"];
+    check(&texts.map(String::from), Some(&[0xff]));
+    check(&texts.map(Arc::<str>::from), Some(&[0xff]));
+    check(&texts.map(|text| text.as_bytes().to_vec()), None);
+    check(&texts.map(|text| Bytes::from_static(text.as_bytes())), None);
+    check(&[1_u32, 2, 3], Some(b"123"));
+    check(&[[1_u8, 1], [1, 2], [2, 1]], Some(b"1"));
+    check(&texts.map(|text| (String::from(text), 7_u8)), Some(b"1"));
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub use load::Load;
 pub use loaded::Loaded;
 pub use many::{Bare, PendingMany, ReadMany, WithProof};
 pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip};
-pub use unstale_l1::{Key, Probe};
+pub use unstale_l1::{Borrower, Key, Probe};
 pub use value::{Lookup, Read, Served, Value};
 
 use crate::event::{CacheEvent, Event, Origin};
