@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use unstale_audit::Monotone;
 
 use crate::audit;
+use crate::decode;
 use crate::demo::{self, Detail, Kinds, Options, Output, Strategy};
 use crate::doctor;
 use crate::exit::Exit;
@@ -31,6 +32,8 @@ enum Command {
     /// Check recorded runs
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Say what bytes mean
+    Decode(decode::Arguments),
     /// One node of the demo, started by the demo itself
     #[command(hide = true)]
     DemoNode,
@@ -102,7 +105,7 @@ struct CheckArgs {
     json: bool,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine, 1 the verdict is no, 64 bad usage, 65 bad data in a file, \
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 the verdict is no, 64 bad usage, 65 bad data, \
                           66 a file that cannot be read, 69 a server that cannot be reached, \
                           70 a bug in this program, 130 or 143 stopped by a signal.";
 
@@ -143,6 +146,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Demo(arguments) => demo::run(&arguments.into()),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Audit(AuditCommand::Check(arguments)) => audit::run(&arguments.into()),
+        Command::Decode(arguments) => decode::run(&arguments),
         Command::DemoNode => demo::run_node(),
         Command::Completions { shell } => completions(shell),
     }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cli;
+mod decode;
 mod demo;
 mod doctor;
 mod exit;

@@ -21,7 +21,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unstale", &["unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
     (
         "unstale-cli",
-        &["unstale", "unstale-audit", "unstale-codec", "unstale-mesh", "unstale-port", "unstale-redis"],
+        &[
+            "unstale",
+            "unstale-audit",
+            "unstale-codec",
+            "unstale-core",
+            "unstale-mesh",
+            "unstale-port",
+            "unstale-redis",
+        ],
     ),
     (
         "unstale-bench",

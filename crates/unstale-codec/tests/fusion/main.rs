@@ -9,6 +9,7 @@ mod fuzz;
 mod hostile;
 mod messages;
 mod names;
+mod records;
 mod round_trip;
 mod second_level;
 #[path = "../native/spoil.rs"]

@@ -7,8 +7,8 @@ use unstale_codec::fusion::{
     MESSAGE_BYTES_MAX, Names, Subject, Ticks, extension, put_extension,
 };
 
-use crate::captured::records;
 use crate::names::names_of_case;
+use crate::records::records;
 use crate::{encode_message, hex, unhex};
 
 /// A set of `user:42`, 38 bytes.

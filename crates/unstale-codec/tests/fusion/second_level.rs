@@ -7,8 +7,9 @@ use unstale_codec::fusion::{
     DecodeErrorKind, Format, MARK_FRESH, MARK_KEPT, Mark, Stored, Subject, Ticks, absolute_expiration,
 };
 
-use crate::captured::{format, records};
+use crate::captured::format;
 use crate::names::names_of_case;
+use crate::records::records;
 use crate::{decode, encode, hex, unhex};
 
 #[test]
