@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The most bytes of one value, everything in it included.
+/// The most bytes of one value, everything in it included, unless less is said.
 pub(crate) const VALUE_BYTES_MAX: usize = 128 << 20;
 /// How deep values may be nested.
 const DEPTH_MAX: usize = 8;
@@ -65,44 +65,46 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Takes the next value out of `buffer`, if it is all there.
-pub(crate) fn decode(buffer: &mut BytesMut) -> Result<Option<Value>, Malformed> {
-    let Some(length) = measure(buffer)? else { return Ok(None) };
+/// Takes the next value out of `buffer`, if it is all there; no value may have more than `bytes_max`.
+pub(crate) fn decode(buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Value>, Malformed> {
+    let Some(length) = measure(buffer, bytes_max)? else { return Ok(None) };
     let mut whole = buffer.split_to(length).freeze();
     build(&mut whole).map(Some)
 }
 
 /// How many bytes the next value takes, if they are all there.
-fn measure(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+fn measure(bytes: &[u8], bytes_max: usize) -> Result<Option<usize>, Malformed> {
     let mut at = 0;
     // How many values are still to come at each depth.
-    let mut open = vec![1_u64];
-    while let Some(left) = open.last_mut() {
-        if *left == 0 {
-            open.pop();
+    let mut open = [0; DEPTH_MAX];
+    open[0] = 1;
+    let mut depth = 0;
+    loop {
+        if open[depth] == 0 {
+            if depth == 0 {
+                return Ok(Some(at));
+            }
+            depth -= 1;
             continue;
         }
-        *left -= 1;
+        open[depth] -= 1;
         let Some(line) = line(&bytes[at..])? else { return Ok(None) };
         at += line.len() + 2;
         match shape(line)? {
             Shape::Line | Shape::Values(0) => {}
             Shape::Bytes(length) => at += length + 2,
             Shape::Values(count) => {
-                if open.len() == DEPTH_MAX {
-                    return Err(Malformed("nested too deep"));
-                }
-                open.push(count);
+                depth += 1;
+                *open.get_mut(depth).ok_or(Malformed("nested too deep"))? = count;
             }
         }
-        if at > VALUE_BYTES_MAX {
+        if at > bytes_max {
             return Err(Malformed("a value that is too long"));
         }
         if at > bytes.len() {
             return Ok(None);
         }
     }
-    Ok(Some(at))
 }
 
 /// What follows a line.

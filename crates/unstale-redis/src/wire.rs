@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use unstale_port::Error;
 
 use crate::error::{refused, unavailable};
-use crate::reply::{self, Value};
+use crate::reply::{self, VALUE_BYTES_MAX, Value};
 use crate::stream::Stream;
 
 const READ_BYTES: usize = 64 << 10;
@@ -21,16 +21,35 @@ pub(crate) struct Wire {
     stream: Stream,
     outgoing: BytesMut,
     incoming: BytesMut,
+    value_bytes_max: usize,
+    /// Bytes read so far.
+    read: u64,
 }
 
 impl Wire {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, outgoing: BytesMut::new(), incoming: BytesMut::new() }
+        Self {
+            stream,
+            outgoing: BytesMut::new(),
+            incoming: BytesMut::new(),
+            value_bytes_max: VALUE_BYTES_MAX,
+            read: 0,
+        }
+    }
+
+    /// Takes no value of more bytes from now on: one that is larger ends the connection.
+    pub(crate) fn limit(&mut self, value_bytes_max: usize) {
+        self.value_bytes_max = value_bytes_max;
     }
 
     /// Adds a command to what is written by the next [`Self::poll_flush`].
     pub(crate) fn push(&mut self, command: &[&[u8]]) {
         reply::encode(command, &mut self.outgoing);
+    }
+
+    /// How many bytes came in so far.
+    pub(crate) fn read(&self) -> u64 {
+        self.read
     }
 
     /// Where a command is written that is not made of slices.
@@ -53,7 +72,7 @@ impl Wire {
     /// The next reply or push.
     pub(crate) fn poll_value(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Value>> {
         loop {
-            match reply::decode(&mut self.incoming) {
+            match reply::decode(&mut self.incoming, self.value_bytes_max) {
                 Ok(Some(value)) => return Poll::Ready(Ok(value)),
                 Ok(None) => {}
                 Err(malformed) => {
@@ -66,6 +85,7 @@ impl Wire {
             if read == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
+            self.read += read as u64;
         }
     }
 

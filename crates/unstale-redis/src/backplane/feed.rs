@@ -52,11 +52,15 @@ impl Feed {
 
     /// Where to read on: after the last entry that was read, if the stream still has what followed it. What is to be
     /// counted otherwise.
-    pub(crate) async fn find(&mut self, wire: &mut Wire) -> Result<Option<(&'static str, String)>, Error> {
+    pub(crate) async fn find(
+        &mut self,
+        wire: &mut Wire,
+        sha: &[u8],
+    ) -> Result<Option<(&'static str, String)>, Error> {
         let Self::Stream { key, last, .. } = self else { return Ok(None) };
-        let first = wire.ask("read the stream", &[b"XRANGE", key, b"-", b"+", b"COUNT", b"1"]).await?;
-        let newest = wire.ask("read the stream", &[b"XREVRANGE", key, b"+", b"-", b"COUNT", b"1"]).await?;
-        let (first, newest) = (Id::of_entries(&first), Id::of_entries(&newest));
+        // By the script, since entries may be large and only their ids are wanted.
+        let ends = wire.ask("read the stream", &[b"EVALSHA", sha, b"1", key, b"stream"]).await?;
+        let [first, newest] = [0, 1].map(|at| ends.list().get(at).and_then(Value::text).and_then(Id::parse));
         let Some(read) = *last else {
             *last = Some(newest.unwrap_or(Id::ZERO));
             return Ok(None);
@@ -70,6 +74,13 @@ impl Feed {
                 Ok(Some(("stream-trimmed", format!("entries up to {read} were read, the first is {first}"))))
             }
             _ => Ok(None),
+        }
+    }
+
+    /// Gives up what was not read yet: somebody added what cannot be read. What is missing shows by the senders' counts.
+    pub(crate) fn skip(&mut self) {
+        if let Self::Stream { last, .. } = self {
+            *last = None;
         }
     }
 
@@ -108,11 +119,6 @@ impl Id {
     fn parse(text: &str) -> Option<Self> {
         let (ms, number) = text.split_once('-')?;
         Some(Self { ms: ms.parse().ok()?, number: number.parse().ok()? })
-    }
-
-    /// The id of the only entry of a range.
-    fn of_entries(range: &Value) -> Option<Self> {
-        Self::parse(range.list().first()?.list().first()?.text()?)
     }
 }
 

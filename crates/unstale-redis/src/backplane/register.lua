@@ -1,6 +1,11 @@
 -- The register of a group, one hash, so that it is lost as a whole or not at all. Described in docs/formats/redis.md.
 -- ARGV: what is asked, the server's run id, a number that was never used, then as the request needs.
 local register, call = KEYS[1], redis.call
+if ARGV[1] == 'stream' then
+  -- The ids of the first and the last entry of a stream, which is the key then.
+  local first, last = call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  return {first and first[1] or '', last and last[1] or ''}
+end
 local LIVE_MAX, ENDED_MAX, ENDED_MS, IDLE_MS = 1024, 4096, 660000, 86400000
 
 local clock = call('TIME')

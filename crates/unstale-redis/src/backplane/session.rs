@@ -28,6 +28,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// How much may wait to be written, and how many answers may be outstanding, while links have room.
 const OUTGOING_BYTES_MAX: usize = 1 << 20;
 const AWAITED_MAX: usize = 4_096;
+/// The most bytes of a message, of whomever; one that has more costs the connection.
+const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Connections that are coming up.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
@@ -47,14 +49,21 @@ pub(crate) struct Session {
     pub(crate) tick_at: Instant,
     sha: Bytes,
     publisher: Wire,
+    answered: Alive,
     awaited: VecDeque<(Awaited, Instant)>,
-    answered: Instant,
     subscriber: Wire,
-    heard: Instant,
+    heard: Alive,
     pinged: Option<Instant>,
     /// Reads the stream, if there is one.
     reader: Option<Wire>,
-    read: Instant,
+    read: Alive,
+}
+
+/// When bytes were last seen to have come in. A large reply over a slow link is no silence.
+#[derive(Clone, Copy, Debug)]
+struct Alive {
+    bytes: u64,
+    at: Instant,
 }
 
 /// What a reply of the publisher answers.
@@ -107,6 +116,7 @@ pub(crate) async fn open(
         if feed.is_pubsub() {
             channels.push(names.all());
         }
+        subscriber.limit(MESSAGE_BYTES_MAX);
         subscribe(&mut subscriber, &channels).await?;
         Ok((run, sha))
     });
@@ -114,7 +124,7 @@ pub(crate) async fn open(
     let (mut reader, mut notes) = (None, Vec::new());
     if !feed.is_pubsub() {
         let mut wire = dial::open_for(&settings, &key).await?;
-        let found = timeout(limit, feed.find(&mut wire)).await;
+        let found = timeout(limit, feed.find(&mut wire, &sha)).await;
         notes.extend(found.unwrap_or_else(|_| Err(timed_out("read the stream", limit)))?);
         feed.ask(&mut wire);
         reader = Some(wire);
@@ -126,12 +136,12 @@ pub(crate) async fn open(
         sha,
         publisher,
         awaited: VecDeque::new(),
-        answered: now,
+        answered: Alive { bytes: 0, at: now },
         subscriber,
-        heard: now,
+        heard: Alive { bytes: 0, at: now },
         pinged: None,
         reader,
-        read: now,
+        read: Alive { bytes: 0, at: now },
     };
     Ok(Opened { session, feed, notes })
 }
@@ -213,13 +223,14 @@ impl Session {
                 return Poll::Ready(Err(unavailable("read the stream", cause)));
             }
             if let Poll::Ready(value) = reader.poll_value(cx) {
-                self.read = Instant::now();
+                if value.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::InvalidData) {
+                    feed.skip();
+                }
                 let value = value.map_err(|cause| unavailable("read the stream", cause));
                 return Poll::Ready(value.and_then(|value| fed(reader, feed, &value)));
             }
         }
         let value = std::task::ready!(self.publisher.poll_value(cx));
-        self.answered = Instant::now();
         Poll::Ready(match (value, self.awaited.pop_front()) {
             (Ok(value), Some((awaited, _))) => Ok(Taken::Reply(awaited, value)),
             (Ok(_), None) => Err(Error::new(
@@ -237,23 +248,28 @@ impl Session {
     /// # Errors
     /// `Timeout` if one did not answer in time.
     pub(crate) fn check(&mut self, now: Instant) -> Result<(), Error> {
-        let is_late = |since: Instant| now.duration_since(since) > ANSWER_MAX;
-        if self.awaited.front().is_some_and(|(_, since)| is_late(*since.max(&self.answered))) {
+        self.answered.see(&self.publisher, now);
+        self.heard.see(&self.subscriber, now);
+        let is_late = |since: Instant, alive: Alive| now.duration_since(since.max(alive.at)) > ANSWER_MAX;
+        if self.awaited.front().is_some_and(|(_, since)| is_late(*since, self.answered)) {
             return Err(timed_out("publish", ANSWER_MAX));
         }
-        if self.awaited.is_empty() && now.duration_since(self.answered) > PING_AFTER {
+        if self.awaited.is_empty() && now.duration_since(self.answered.at) > PING_AFTER {
             self.publisher.push(&[b"PING"]);
             self.await_answer(Awaited::Nothing);
         }
-        if self.pinged.is_some_and(is_late) {
+        if self.pinged.is_some_and(|since| is_late(since, self.heard)) {
             return Err(timed_out("subscribe", ANSWER_MAX));
         }
-        if self.pinged.is_none() && now.duration_since(self.heard) > PING_AFTER {
+        if self.pinged.is_none() && now.duration_since(self.heard.at) > PING_AFTER {
             self.subscriber.push(&[b"PING"]);
             self.pinged = Some(now);
         }
-        if self.reader.is_some() && now.duration_since(self.read) > PING_AFTER + ANSWER_MAX {
-            return Err(timed_out("read the stream", ANSWER_MAX));
+        if let Some(reader) = &self.reader {
+            self.read.see(reader, now);
+            if now.duration_since(self.read.at) > PING_AFTER + ANSWER_MAX {
+                return Err(timed_out("read the stream", ANSWER_MAX));
+            }
         }
         Ok(())
     }
@@ -267,9 +283,16 @@ impl Session {
             return Poll::Ready(Err(cause));
         }
         let value = std::task::ready!(self.subscriber.poll_value(cx))?;
-        self.heard = Instant::now();
         self.pinged = None;
         Poll::Ready(Ok(value))
+    }
+}
+
+impl Alive {
+    fn see(&mut self, wire: &Wire, now: Instant) {
+        if wire.read() != self.bytes {
+            *self = Self { bytes: wire.read(), at: now };
+        }
     }
 }
 

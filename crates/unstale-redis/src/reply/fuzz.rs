@@ -3,7 +3,7 @@
 use bolero::{TypeGenerator, check};
 use bytes::BytesMut;
 
-use super::{Malformed, Value, decode};
+use super::{Malformed, VALUE_BYTES_MAX, Value, decode};
 
 /// Pieces of replies, so that more than the first byte is looked at.
 #[derive(Clone, Debug, TypeGenerator)]
@@ -71,7 +71,7 @@ fn judge(bytes: &[u8], cut: usize) {
 fn all(buffer: &mut BytesMut) -> (Vec<Value>, Result<(), Malformed>) {
     let mut values = Vec::new();
     loop {
-        match decode(buffer) {
+        match decode(buffer, VALUE_BYTES_MAX) {
             Ok(Some(value)) => values.push(value),
             Ok(None) => return (values, Ok(())),
             Err(malformed) => return (values, Err(malformed)),

@@ -7,7 +7,7 @@ fn text(text: &str) -> Value {
 }
 
 fn whole(bytes: &[u8]) -> Result<Option<Value>, Malformed> {
-    decode(&mut BytesMut::from(bytes))
+    decode(&mut BytesMut::from(bytes), VALUE_BYTES_MAX)
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_reply_that_is_cut_waits_for_its_rest_and_what_follows_stays() {
     let mut values = Vec::new();
     for byte in all {
         buffer.extend_from_slice(&[*byte]);
-        values.extend(decode(&mut buffer).expect("sound"));
+        values.extend(decode(&mut buffer, VALUE_BYTES_MAX).expect("sound"));
     }
     let message = Value::Push(vec![text("message"), text("c"), text("ab\r\n")]);
     assert_eq!(values, [message, Value::Number(7)]);
@@ -74,6 +74,13 @@ fn what_is_no_reply_is_refused() {
     ] {
         whole(bytes).expect_err(&String::from_utf8_lossy(bytes));
     }
+}
+
+#[test]
+fn a_value_beyond_what_is_taken_is_refused_before_it_is_there() {
+    let mut buffer = BytesMut::from(&b"*2\r\n:1\r\n$100\r\n"[..]);
+    decode(&mut buffer, 100).expect_err("it would have more");
+    assert_eq!(decode(&mut buffer, 200), Ok(None));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use unstale_redis::State;
+use unstale_redis::{Connection, Settings, State};
 use unstale_servers::{Data, Program, Proxy, Redis, Way, needs};
 
 use crate::group::Group;
@@ -95,6 +95,24 @@ async fn a_subscriber_whose_buffer_overflows_at_the_server_loses_its_links_and_c
     assert!(group.nodes[1].heard.len() < 32, "nothing was lost, so nothing overflowed");
     group.until_linked().await;
     group.tell_all(0, "after the flood").await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_far_too_large_costs_the_connection_and_no_memory() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut group = Group::of(&redis.url(), 2);
+    group.until_linked().await;
+    let stranger = Connection::open(Settings::parse(&redis.url()).expect("a URL"));
+    stranger.until_up().await;
+    let large = vec![1_u8; 16 << 20];
+    let mut command = redis::Cmd::new();
+    command.arg("PUBLISH").arg("{unstale:shop}:all").arg(large);
+    stranger.run("throw", &command).await.expect("it may");
+    group.until("all links down", |group| group.downs() >= LINKS_OF_TWO).await;
+    assert!(group.nodes[0].notes[0].1.contains("too long"), "{:?}", group.nodes[0].notes);
+    group.until_linked().await;
+    group.tell_all(0, "it is over").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The backplane on real servers: the suite of backplanes, the register, faults, deployments.
 
+#[cfg(feature = "tls")]
+#[path = "../tls/certificates.rs"]
+mod certificates;
 mod conformance;
 mod deployments;
 mod faults;
@@ -7,3 +10,5 @@ mod group;
 mod member;
 mod register;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;

@@ -1,6 +1,9 @@
 //! Frames for all over a stream: who was away reads on.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use unstale_redis::{Connection, Settings};
 use unstale_servers::{Data, Program, Redis, needs};
 
 use crate::group::Group;
@@ -83,4 +86,28 @@ async fn a_newcomer_hears_nothing_of_before() {
     group.until_linked().await;
     group.tell_all(0, "after").await;
     assert_eq!(group.nodes[2].heard, ["after"]);
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_passed_over() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(10_000));
+    group.until_linked().await;
+    group.tell_all(0, "before").await;
+    let settings = Settings::parse(&redis.url()).expect("a URL").response_timeout(Duration::from_secs(30));
+    let stranger = Connection::open(settings);
+    stranger.until_up().await;
+    // Two that fit each, and are too much together.
+    let large = vec![1_u8; 70 << 20];
+    let mut pipeline = redis::Pipeline::new();
+    pipeline.atomic();
+    for _ in 0..2 {
+        pipeline.cmd("XADD").arg(STREAM).arg("*").arg("m").arg(&large);
+    }
+    stranger.run_all("throw", &pipeline).await.expect("it may");
+    group.until("links down", |group| group.nodes.iter().all(|node| node.downs > 0)).await;
+    group.until_linked().await;
+    group.tell_all(0, "after").await;
+    group.tell_all(1, "and back").await;
 }

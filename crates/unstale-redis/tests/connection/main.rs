@@ -1,5 +1,8 @@
 //! Connections for commands and subscriptions, on real servers that die, pause, move and are cut off.
 
+#[cfg(feature = "tls")]
+#[path = "../tls/certificates.rs"]
+mod certificates;
 mod deployments;
 mod faults;
 mod logins;

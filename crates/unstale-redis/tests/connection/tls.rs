@@ -1,59 +1,10 @@
 //! TLS, with certificates on both sides.
 
-use std::path::{Path, PathBuf};
-
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use unstale_redis::{Connection, Settings, State};
-use unstale_servers::{Cluster, Program, Redis, TlsFiles, needs};
+use unstale_servers::{Cluster, Program, Redis, needs};
 
+use crate::certificates::Certificates;
 use crate::{connected, run, until};
-
-/// An authority and what it signed, in a folder.
-struct Certificates {
-    folder: tempfile::TempDir,
-}
-
-impl Certificates {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        // OpenSSL takes a certificate that has its issuer's name for one that signed itself.
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority =
-            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signed");
-        write(folder.path(), "authority.pem", &authority.pem());
-        for (name, host) in [("server", "127.0.0.1"), ("client", "client"), ("elsewhere", "elsewhere")] {
-            let key = KeyPair::generate().expect("a key");
-            let params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
-            let certificate = params.signed_by(&key, &authority).expect("signed");
-            write(folder.path(), &format!("{name}.pem"), &certificate.pem());
-            write(folder.path(), &format!("{name}.key"), &key.serialize_pem());
-        }
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).display().to_string()
-    }
-
-    fn server(&self, name: &str, clients: &'static str) -> TlsFiles {
-        TlsFiles {
-            certificate: self.path(&format!("{name}.pem")),
-            key: self.path(&format!("{name}.key")),
-            authority: self.path("authority.pem"),
-            clients,
-        }
-    }
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::write(folder.join(name), text).expect("written");
-}
 
 #[tokio::test]
 async fn a_server_with_tls_is_reached_with_the_certificates_that_it_asks_for() {
