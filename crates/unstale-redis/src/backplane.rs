@@ -22,7 +22,8 @@ use unstale_port::{Backplane, Error, Event, Frame, Kind, LinkId, Properties, Reg
 
 pub use builder::Builder;
 use common_link::Common;
-use envelope::{Head, What};
+pub(crate) use envelope::Head;
+use envelope::What;
 use feed::Feed;
 use links::Links;
 use names::{Names, Process};

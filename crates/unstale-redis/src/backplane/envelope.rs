@@ -56,6 +56,11 @@ pub(crate) fn units(frame: &[u8]) -> u64 {
 }
 
 impl Head {
+    /// Whether what follows it is a frame.
+    pub(crate) fn carries_frame(&self) -> bool {
+        matches!(self.what, What::Common { .. } | What::Link(_, Kind::Data { .. }))
+    }
+
     /// How many bytes [`Self::encode`] writes.
     pub(crate) fn length(&self) -> usize {
         match self.what {
