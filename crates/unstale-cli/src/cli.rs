@@ -14,6 +14,7 @@ use crate::decode;
 use crate::demo::{self, Detail, Kinds, Options, Output, Strategy};
 use crate::doctor;
 use crate::exit::Exit;
+use crate::{send, tail};
 
 /// Keeps caches coherent across processes, and can show that they are.
 #[derive(Debug, Parser)]
@@ -29,6 +30,10 @@ enum Command {
     Demo(DemoArgs),
     /// Check a Redis: reachable, fit, rights, round trip, the caches on it
     Doctor(doctor::Arguments),
+    /// Follow the invalidations on a Redis, decoded
+    Tail(tail::Arguments),
+    /// Tell every node that something is out of date, by hand
+    Send(send::Arguments),
     /// Check recorded runs
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -145,6 +150,8 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match cli.command {
         Command::Demo(arguments) => demo::run(&arguments.into()),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments),
         Command::Audit(AuditCommand::Check(arguments)) => audit::run(&arguments.into()),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::DemoNode => demo::run_node(),

@@ -1,11 +1,11 @@
 //! `unstale decode`: what bytes mean.
 
 mod arguments;
-mod fusion;
-mod hex;
+pub(crate) mod fusion;
+pub(crate) mod hex;
 mod input;
 mod json;
-mod native;
+pub(crate) mod native;
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 
@@ -41,9 +41,9 @@ enum Source<'a> {
 
 /// Why bytes have no meaning, and where.
 #[derive(Debug)]
-struct Refused {
-    error: String,
-    offset: usize,
+pub(crate) struct Refused {
+    pub(crate) error: String,
+    pub(crate) offset: usize,
 }
 
 /// Answers each message with one line of JSON.

@@ -7,7 +7,9 @@ mod demo;
 mod doctor;
 mod exit;
 mod fusion;
+mod send;
 mod server;
+mod tail;
 
 use std::process::ExitCode;
 

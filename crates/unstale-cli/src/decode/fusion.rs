@@ -50,7 +50,7 @@ impl From<DecodeError> for Refused {
     }
 }
 
-pub(super) fn message(bytes: Bytes) -> Result<String, Refused> {
+pub(crate) fn message(bytes: Bytes) -> Result<String, Refused> {
     let message = BackplaneMessage::decode(bytes)?;
     let extension = extension(&message.rest).map(|inner| match native::decode(inner.clone()) {
         Ok(inner) => super::native::json(&inner),

@@ -32,7 +32,7 @@ pub(super) fn bytes(text: &[u8]) -> Result<Vec<u8>, Refused> {
 }
 
 /// Two digits for each byte.
-pub(super) fn digits(bytes: &[u8]) -> String {
+pub(crate) fn digits(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
 }

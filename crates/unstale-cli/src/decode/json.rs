@@ -6,7 +6,7 @@ use super::hex;
 
 /// A value of JSON.
 #[derive(Clone, Debug)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(u64),
@@ -25,7 +25,7 @@ impl Json {
     }
 
     /// One line.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         // Numbers, text, lists and objects always have a form in JSON.
         serde_json::to_string(self).unwrap_or_default()
     }

@@ -18,7 +18,7 @@ pub(super) fn message(bytes: Bytes) -> Result<String, Refused> {
 }
 
 /// The message as JSON.
-pub(super) fn json(message: &Message) -> Json {
+pub(crate) fn json(message: &Message) -> Json {
     let (name, mut fields) = match message {
         Message::Frame(message) => ("frame", frame(message)),
         Message::Beat(message) => ("beat", beat(message)),

@@ -1,0 +1,67 @@
+//! What the arguments ask for, checked.
+
+use unstale_codec::fusion::{Action, Names};
+
+use super::fusion::{Level, Target, What};
+use super::{ActionName, Arguments, CodecName, Subject};
+
+impl Arguments {
+    /// What is to be sent, or why that makes no sense.
+    pub(super) fn target(&self) -> Result<Target, String> {
+        let CodecName::Fusion = self.codec;
+        if self.cache.is_empty() {
+            return Err("--cache is empty".to_owned());
+        }
+        if self.source.as_deref() == Some("") {
+            return Err("--source is empty, which nodes ignore".to_owned());
+        }
+        let names = self.names.names(&self.cache);
+        let what = what(&self.subject, self.action, &names)?;
+        Ok(Target {
+            what,
+            names,
+            source: self.source.clone().unwrap_or_else(nobody),
+            serializer: self.names.serializer,
+            level: if self.no_l2 { Level::Left } else { Level::Changed },
+        })
+    }
+}
+
+fn what(subject: &Subject, action: Option<ActionName>, names: &Names) -> Result<What, String> {
+    match (subject, action) {
+        (Subject { key: Some(key), .. }, action) => {
+            if key.is_empty() && names.key_prefix.is_empty() {
+                return Err("--key is empty, which nodes ignore".to_owned());
+            }
+            let action = match action.unwrap_or(ActionName::Remove) {
+                ActionName::Set => Action::Set,
+                ActionName::Remove => Action::Remove,
+                ActionName::Expire => Action::Expire,
+            };
+            Ok(What::Key(names.cache_key(key), action))
+        }
+        (Subject { tag: Some(tag), .. }, None | Some(ActionName::Expire)) => {
+            let strings = &names.strings;
+            if tag.is_empty() || *tag == strings.clear_expire || *tag == strings.clear_remove {
+                return Err(format!(
+                    "the tag `{tag}` stands for something else in FusionCache: use --clear for all"
+                ));
+            }
+            Ok(What::Mark(names.tag_mark(tag)))
+        }
+        (Subject { tag: Some(_), .. }, Some(_)) => {
+            Err("a tag expires: what nodes make of that they are configured for (RemoveByTagBehavior)"
+                .to_owned())
+        }
+        (_, None | Some(ActionName::Expire)) => Ok(What::Mark(names.clear_expire_mark())),
+        (_, Some(ActionName::Remove)) => Ok(What::Mark(names.clear_remove_mark())),
+        (_, Some(ActionName::Set)) => Err("--clear cannot set: use --action expire or remove".to_owned()),
+    }
+}
+
+/// A name that no other node has.
+fn nobody() -> String {
+    // Without random numbers the id of the process tells one from another well enough.
+    let random = getrandom::u64().unwrap_or_else(|_| std::process::id().into());
+    format!("unstale-send-{random:016x}")
+}
