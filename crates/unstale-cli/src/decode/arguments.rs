@@ -14,8 +14,7 @@ pub(crate) struct Arguments {
     /// What the bytes are to be understood as
     #[arg(long, value_enum, value_name = "CODEC")]
     codec: CodecName,
-    /// The type of an entry's value: bool, i8 to i64, u8 to u64, f32, f64, string, bytes, guid, datetime, list<T>, map<K,V>,
-    /// {Name:T,…}, T? or Person; only fusion-memorypack has to have it
+    /// The type of an entry's value, in the words below; only fusion-memorypack has to have it
     #[arg(long, value_name = "T")]
     value_type: Option<ValueType>,
     /// Each line of standard input is a message
@@ -51,6 +50,9 @@ const EXAMPLES: &str = "Examples:
   redis-cli --raw HGET v2:user:42 data | head -c -1 | xxd -p | unstale decode --codec fusion-messagepack
   unstale decode --codec fusion-memorypack --value-type 'list<string?>' --lines < entries.hex | jq .value
   unstale decode --codec fusion-memorypack --value-type string 0500000000809690b5c848de08803972c7c848de08ffffffffff
+
+Types: bool, i8 to i64, u8 to u64, f32, f64, string, bytes, guid, datetime, list<T>, map<K,V>, {Name:T,Other:T},
+T? (or null), and Person, the class of docs/formats/fusion.md.
 
 Each message is answered by one line of JSON: its fields, with the names of docs/formats/native.md and fusion.md, or
 {\"error\":…,\"offset\":…} with the byte where it goes wrong (of what is no digit, its place in the line). Without HEX
