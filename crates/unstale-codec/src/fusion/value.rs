@@ -30,8 +30,9 @@ const DEPTH_MAX: usize = 64;
 ///
 /// # Errors
 /// Where and why the bytes are no value of that format and type, counted from the first byte of the value; a type that the
-/// serializer does not write; more than 64 levels of MessagePack; more than [`VALUE_JSON_BYTES_MAX`] bytes of JSON, which
-/// otherwise has at most 16 bytes for a byte of the value and what the type adds to each object. Never panics.
+/// serializer does not write; more than 64 levels of MessagePack or 128 of JSON; JSON with half a surrogate or a number beyond a
+/// double; more than [`VALUE_JSON_BYTES_MAX`] bytes of JSON, which otherwise has at most 20 bytes for a byte of the value and
+/// what the type adds to each object. Never panics.
 ///
 /// ```
 /// use unstale_codec::fusion::{Format, ValueForm, value_json};

@@ -55,6 +55,13 @@ fn json_stays_as_it_is_but_for_blanks() {
     assert_eq!(shown("stj", "bytes", "\"AAE=\""), r#"{"base64":"AAE="}"#);
     assert_eq!(shown("stj", "bytes?", "null"), "null");
     assert_eq!(shown("newtonsoft", "", "{\"a\":}"), "at byte 5: expected value");
+    for (text, error) in [
+        (r#"["\ud800"]"#.to_owned(), "at byte 8: unexpected end of hex escape"),
+        ("[1e999]".to_owned(), "at byte 5: number out of range"),
+        ("[".repeat(129) + &"]".repeat(129), "at byte 127: recursion limit exceeded"),
+    ] {
+        assert_eq!(shown("stj", "", text), error);
+    }
 }
 
 #[test]

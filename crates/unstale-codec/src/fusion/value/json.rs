@@ -1,6 +1,9 @@
 //! Values that are JSON already.
 
+use std::fmt;
+
 use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::fusion::error::DecodeError;
 use crate::fusion::json::located;
@@ -11,9 +14,8 @@ pub(super) fn put(
     value: &Bytes,
     out: &mut String,
 ) -> Result<(), DecodeError> {
-    let raw: &serde_json::value::RawValue =
-        serde_json::from_slice(value).map_err(|wrong| located(&wrong, value))?;
-    let raw = raw.get();
+    serde_json::from_slice::<Readable>(value).map_err(|wrong| located(&wrong, value))?;
+    let raw = std::str::from_utf8(value).unwrap_or_default().trim_ascii();
     let of_bytes = match value_type {
         Some(ValueType::Nullable(inner)) => **inner == ValueType::Bytes,
         value_type => value_type == Some(&ValueType::Bytes),
@@ -26,6 +28,57 @@ pub(super) fn put(
         put_compact(raw, out);
     }
     Ok(())
+}
+
+/// JSON that every reader takes: whole surrogates, numbers that a double has room for, at most 128 levels.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// The same JSON without blanks between its parts.
