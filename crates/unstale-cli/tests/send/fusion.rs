@@ -14,7 +14,8 @@ fn message(source: &str, ticks: i64, action: u8, key: &str) -> String {
     bytes.push(action);
     bytes.extend((key.len() as u32).to_le_bytes());
     bytes.extend(key.as_bytes());
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 #[tokio::test]
