@@ -133,6 +133,17 @@ pub trait Store: Send + Sync + 'static {
     /// of the store if there is none (whether or not this process knows of it). Voids leases of what would carry it, and
     /// refuses writes of it with a stamp up to `stamp`.
     fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()>;
+
+    /// As [`Store::raise`] for whoever asks this store. Where programs of others share it, they may keep what it ended for
+    /// their fail-safe, which after a `raise` they may not.
+    fn raise_stale<'a>(
+        &'a self,
+        cache: Option<&'a str>,
+        tag: Option<Bytes>,
+        stamp: u64,
+    ) -> StoreFuture<'a, ()> {
+        self.raise(cache, tag, stamp)
+    }
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -164,5 +175,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
         (**self).raise(cache, tag, stamp)
+    }
+
+    fn raise_stale<'a>(
+        &'a self,
+        cache: Option<&'a str>,
+        tag: Option<Bytes>,
+        stamp: u64,
+    ) -> StoreFuture<'a, ()> {
+        (**self).raise_stale(cache, tag, stamp)
     }
 }

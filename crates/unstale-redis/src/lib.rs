@@ -3,7 +3,8 @@
 //! [`Settings`] say where a Redis is: one server, the master of a service that sentinels watch, or a cluster.
 //! [`RedisBackplane`] is an [`unstale_port::Backplane`] over one: an inbox for each process, one channel or stream for all,
 //! the register of members with its arbiter. [`Connection`] is for commands: kept up in the background, its [`Health`]
-//! readable. [`Subscription`] hears channels, and [`Overheard`] is what tools hear there of a group. [`RedisStore`] is the second level. The guide is `docs/redis.md`, bytes and keys
+//! readable. [`Subscription`] hears channels, and [`Overheard`] is what tools hear there of a group. [`RedisStore`] is the
+//! second level. [`SharedRedis`] is a Redis that programs of others use too. The guide is `docs/redis.md`, bytes and keys
 //! are described in `docs/formats/redis.md` and `docs/formats/redis-store.md`.
 //!
 //! The backplane delivers first in, first out: while a link is up nothing over it is lost, repeated or overtaken, and
@@ -50,6 +51,7 @@ mod overheard;
 mod plain;
 mod reply;
 mod settings;
+mod shared;
 mod store;
 mod stream;
 mod subscription;
@@ -63,6 +65,7 @@ pub use connection::Connection;
 pub use health::{Health, Pulse, State};
 pub use overheard::Overheard;
 pub use settings::{Role, Settings};
+pub use shared::SharedRedis;
 pub use store::{RedisStore, RedisStoreOptions};
 pub use subscription::{Notice, Subscription, Topic};
 #[cfg(feature = "tls")]
