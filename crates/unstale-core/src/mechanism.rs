@@ -88,6 +88,8 @@ mechanisms! {
     SelfEndAfterPause = "self-end-after-pause",
     /// A token of an ended stream is not waited for (P-36).
     TokenOfEndedStream = "token-of-ended-stream",
+    /// A cache with a writer that speaks no numbers is not proven by what members tell (P-8).
+    ForeignWriterUnproven = "foreign-writer-unproven",
     /// A stamp far ahead of the wall clock is not merged (P-37).
     StampClamp = "stamp-clamp",
 }

@@ -38,6 +38,7 @@ const TABLE: &[(&str, &str, Promise)] = &[
     ("proof-before-entry", "act-comes-with-the-proof", Promise::S1),
     ("clock-not-self-ticked", "reader-runs-first", Promise::S1),
     ("boottime", "machine-suspended", Promise::S1),
+    ("foreign-writer-unproven", "foreign-writer", Promise::S1),
     ("token-of-ended-stream", "token-of-the-dead", Promise::P9),
 ];
 

@@ -114,6 +114,10 @@ pub enum CacheEvent {
     Joined,
     /// The store (L2) failed in an operation; the cache went on without it.
     StoreFailed,
+    /// What foreign writers do is heard from now on.
+    ForeignHeard,
+    /// What foreign writers do is not heard any more: all that is cached is suspect.
+    ForeignLost,
 }
 
 reasons! {
@@ -145,6 +149,8 @@ reasons! {
         SessionUnknown = "session-unknown",
         /// A load that bypasses what is cached read it.
         Within = "within",
+        /// Programs of others write the cache, so only what was loaded young enough is proven (P-8).
+        ForeignWriter = "foreign-writer",
     }
 }
 

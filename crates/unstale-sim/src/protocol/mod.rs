@@ -81,5 +81,6 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "reader-runs-first", run: reading::reader_runs_first },
     Scenario { name: "machine-suspended", run: reading::machine_suspended },
     Scenario { name: "act-comes-with-the-proof", run: reading::act_comes_with_the_proof },
+    Scenario { name: "foreign-writer", run: reading::foreign_writer },
     Scenario { name: "token-of-the-dead", run: reading::token_of_the_dead },
 ];

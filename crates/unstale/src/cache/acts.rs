@@ -107,7 +107,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn remove_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
         self.admit_write("remove_tag")?;
-        let voided = self.raise(Some(&tag)).await;
+        let voided = self.raise(Some(&tag), Void::Remove).await;
         let acted = self.table().remove_tag(&tag, self.shared().wall_ms_of_act());
         self.receipt(WriteKind::RemoveTag, acted, voided)
     }
@@ -117,7 +117,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn expire_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
         self.admit_write("expire_tag")?;
-        let voided = self.raise(Some(&tag)).await;
+        let voided = self.raise(Some(&tag), Void::Expire).await;
         let acted = self.table().expire_tag(&tag, self.shared().wall_ms_of_act());
         self.receipt(WriteKind::ExpireTag, acted, voided)
     }
@@ -126,7 +126,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// [`Cache::remove`].
     pub async fn clear(&self) -> Result<Receipt, Error> {
         self.admit_write("clear")?;
-        let voided = self.raise(None).await;
+        let voided = self.raise(None, Void::Remove).await;
         let acted = self.table().clear(self.shared().wall_ms_of_act());
         self.receipt(WriteKind::Clear, acted, voided)
     }
@@ -134,7 +134,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Makes everything of this cache stale, in constant time. The store forgets it. See [`Cache::remove`].
     pub async fn expire_all(&self) -> Result<Receipt, Error> {
         self.admit_write("expire_all")?;
-        let voided = self.raise(None).await;
+        let voided = self.raise(None, Void::Expire).await;
         let acted = self.table().expire_all(self.shared().wall_ms_of_act());
         self.receipt(WriteKind::ExpireAll, acted, voided)
     }
@@ -193,9 +193,9 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    async fn raise(&self, tag: Option<&Bytes>) -> Voided {
+    async fn raise(&self, tag: Option<&Bytes>, how: Void) -> Voided {
         match &self.inner.level {
-            Some(level) => level.raise(tag.cloned(), self.shared().stamp().0).await,
+            Some(level) => level.raise(tag.cloned(), how, self.shared().stamp().0).await,
             None => Voided::Yes,
         }
     }

@@ -18,13 +18,19 @@ pub(crate) struct Bound {
     pub(crate) at: Instant,
     pub(crate) within: Duration,
     pub(crate) proof: Proven,
+    is_beyond_proof: bool,
     /// How a hit is called that the proof covers.
     covered: BoundedOutcome,
 }
 
 impl Bound {
     pub(crate) const fn new(at: Instant, within: Duration, proof: Proven) -> Self {
-        Self { at, within, proof, covered: BoundedOutcome::Proven }
+        Self { at, within, proof, is_beyond_proof: false, covered: BoundedOutcome::Proven }
+    }
+
+    /// Of a cache that others write.
+    pub(crate) const fn beyond_proof(self, is_beyond_proof: bool) -> Self {
+        Self { is_beyond_proof, ..self }
     }
 
     /// With the proof that an exchange brought (P-15).
@@ -53,7 +59,11 @@ impl Bound {
             let began = shared.instant_of(fetched.began);
             is_young(began, self.at, self.within).then_some(BoundedOutcome::Young)
         };
-        fetched.answer.proof = ReadProof { proven: outcome.is_some(), age: self.proof.age(self.at) };
+        fetched.answer.proof = ReadProof {
+            proven: outcome.is_some(),
+            age: self.proof.age(self.at),
+            is_foreign: self.is_beyond_proof,
+        };
         outcome
     }
 }

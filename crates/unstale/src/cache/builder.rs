@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unstale_l1::{ENTRY_OVERHEAD_BYTES, TableConfig};
+use unstale_port::Foreign;
 
 use super::codec::Codec;
 use super::options::{FailSafe, Overdue, Recovery, Skip};
@@ -39,6 +40,7 @@ pub struct CacheBuilder<K, V> {
     pub(crate) codec: Option<Arc<dyn Codec<V>>>,
     pub(crate) store_timeout: Duration,
     pub(crate) key_prefix: Bytes,
+    pub(crate) foreign: Option<Arc<dyn Foreign>>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -65,6 +67,7 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
             codec: None,
             store_timeout: STORE_TIMEOUT_DEFAULT,
             key_prefix: Bytes::new(),
+            foreign: None,
             types: PhantomData,
         }
     }
@@ -181,6 +184,17 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
+    /// Programs of others, which speak no numbers, write this cache too: their store is the second level instead of the
+    /// node's, and what they do is heard and applied here.
+    ///
+    /// Nothing of such a cache is proven by what nodes tell one another (P-8): a read that demands a freshness is answered by
+    /// what was loaded young enough, or by a load. [`Cache::until_heard`] says when hearing begins; while nothing is heard,
+    /// what is cached is suspect after 250 ms at the latest. Every node with this cache needs this, with the same writers.
+    pub fn foreign(mut self, writers: impl Foreign) -> Self {
+        self.foreign = Some(Arc::new(writers));
+        self
+    }
+
     /// Makes the cache.
     ///
     /// # Errors
@@ -194,7 +208,12 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
         if self.weigher.is_some() && self.capacity_bytes.is_none() {
             faults.push("weigher without a capacity in bytes: nothing would be weighed".to_owned());
         }
-        if self.codec.is_some() && self.node.shared().store().is_none() {
+        if self.foreign.is_some() && self.codec.is_none() {
+            faults.push(
+                "foreign writers without `stored_as`: what is set here would not reach them".to_owned(),
+            );
+        }
+        if self.codec.is_some() && self.foreign.is_none() && self.node.shared().store().is_none() {
             faults.push("codec for a store, but the node has no store".to_owned());
         }
         if self.codec.is_none() && (self.policy.store_time_to_live.is_some() || !self.key_prefix.is_empty()) {

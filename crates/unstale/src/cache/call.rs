@@ -74,6 +74,12 @@ pub struct Answer<V> {
 pub(crate) struct ReadProof {
     pub(crate) proven: bool,
     pub(crate) age: ProofAge,
+    /// Nothing that nodes tell proves it: others write the cache too.
+    pub(crate) is_foreign: bool,
+}
+
+impl ReadProof {
+    const NONE: Self = Self { proven: false, age: ProofAge::NONE, is_foreign: false };
 }
 
 impl<V> Answer<V> {
@@ -82,11 +88,11 @@ impl<V> Answer<V> {
     }
 
     pub(crate) const fn of_value(value: Value<V>, served: Served) -> Self {
-        Self { value: Some(value), served, proof: ReadProof { proven: false, age: ProofAge::NONE } }
+        Self { value: Some(value), served, proof: ReadProof::NONE }
     }
 
     pub(crate) const fn of_nothing(served: Served) -> Self {
-        Self { value: None, served, proof: ReadProof { proven: false, age: ProofAge::NONE } }
+        Self { value: None, served, proof: ReadProof::NONE }
     }
 
     pub(crate) fn into_value(self) -> Result<Value<V>, Error> {
@@ -96,11 +102,11 @@ impl<V> Answer<V> {
     pub(crate) fn into_read(self) -> Result<Read<Value<V>>, Error> {
         let Self { value, served, proof } = self;
         let value = value.ok_or_else(nothing)?;
-        Ok(Read { value, served, proof_age: proof.age, proven: proof.proven })
+        Ok(Read { value, served, proof })
     }
 
     pub(crate) fn into_read_of_option(self) -> Read<Option<Value<V>>> {
-        Read { value: self.value, served: self.served, proof_age: self.proof.age, proven: self.proof.proven }
+        Read { value: self.value, served: self.served, proof: self.proof }
     }
 }
 

@@ -183,7 +183,7 @@ where
             return self.cache.proven_hit(self.key, at, freshness.duration());
         }
         // P-14: the proof before the entry.
-        let proof = demand.at.map(|at| (self.cache.shared().proof(), at));
+        let proof = demand.at.map(|at| (self.cache.proof(), at));
         let Some(handle) = self.cache.table().get(self.key) else {
             return if S::FINDS { self.cache.known_nothing(self.key) } else { None };
         };
@@ -196,7 +196,7 @@ where
         }
         let mut answer = Answer::of_value(value, Served::Hit);
         if let Some((proof, at)) = proof {
-            answer.proof = ReadProof::undemanded(proof, at, Served::Hit, false);
+            answer.proof = ReadProof::undemanded(proof, at, Served::Hit, false).of(self.cache);
         }
         Some(answer)
     }

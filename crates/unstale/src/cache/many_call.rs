@@ -18,7 +18,7 @@ use super::terms::{StoreUse, Terms};
 use super::value::{Served, Stored};
 use super::{Cache, Key};
 use crate::event::{BypassReason, LoadTrigger};
-use crate::freshness::{Exchange, Proven};
+use crate::freshness::Proven;
 use crate::metrics::{BoundedOutcome, SessionOutcome};
 use crate::{Error, Freshness, Otherwise};
 
@@ -99,7 +99,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         self.fetch(all().collect(), LoadTrigger::Many, loader).await?;
         if let Some((proof, at)) = proof {
             for Fetched { answer, is_new, .. } in self.fetched.iter_mut().flatten() {
-                answer.proof = ReadProof::undemanded(proof, at, answer.served, *is_new);
+                answer.proof = ReadProof::undemanded(proof, at, answer.served, *is_new).of(&self.cache);
             }
         }
         Ok(self.into_answers())
@@ -113,14 +113,15 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
     fn proof(&self) -> (Proven, unstale_core::Instant) {
         let shared = self.cache.shared();
         let at = self.demand.at.unwrap_or_else(|| shared.now_of_read());
-        (shared.proof(), at)
+        (self.cache.proof(), at)
     }
 
     async fn bounded(&mut self, freshness: Freshness, loader: &NextLoader<K, V>) -> Result<(), Error> {
         let shared = Arc::clone(self.cache.shared());
         let (proof, at) = self.proof();
-        let mut bound = Bound::new(at, freshness.duration(), proof);
-        if freshness.exchange() == Exchange::Ask
+        let mut bound =
+            Bound::new(at, freshness.duration(), proof).beyond_proof(self.cache.is_beyond_proof());
+        if self.cache.may_ask(freshness)
             && !bound.is_covered()
             && (0..self.keys.len()).any(|index| self.call(index).is_unproven_hit(at, bound.within))
         {
@@ -148,7 +149,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
                 Otherwise::Flag => self.call(index).said_unproven(),
             }
         }
-        self.bypass(unproven, BypassReason::NotProven, loader).await
+        self.bypass(unproven, self.cache.unproven_reason(), loader).await
     }
 
     /// Loads of these keys that begin after this call did; calls that come together share them.
@@ -171,7 +172,8 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         for index in indices {
             let Fetched { answer, is_new, .. } =
                 self.fetched[index].as_mut().expect("every key was answered");
-            answer.proof = ReadProof { proven: *is_new, age: proof.age(at) };
+            answer.proof =
+                ReadProof { proven: *is_new, age: proof.age(at), is_foreign: self.cache.is_beyond_proof() };
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ mod call;
 mod codec;
 mod eager;
 mod fetch;
+mod foreign;
 mod form;
 mod get_or_load;
 mod landing;
@@ -104,6 +105,8 @@ pub(crate) struct Inner<K: Key, V: Send + Sync + 'static> {
     flights: Flights<K, Stored<V>, Error>,
     policy: Policy,
     level: Option<SecondLevel<V>>,
+    /// If programs of others write this cache.
+    foreign: Option<foreign::ForeignWriters>,
     pace: Pace,
     /// Whether any load ever failed in a way that pauses: until then no landing looks for a pause to end.
     has_paused: AtomicBool,
@@ -138,11 +141,13 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
                 format!("the cache {name} is in use on this node: clone it instead of building it again");
             Error::new(ErrorKind::CacheTypes, "build", detail)
         })?;
-        let level = shared.store().zip(builder.codec).map(|(store, codec)| SecondLevel {
-            store: Arc::clone(store),
+        let foreign = builder.foreign;
+        let store = foreign.as_ref().map(|foreign| foreign.store()).or_else(|| shared.store().cloned());
+        let level = store.zip(builder.codec).map(|(store, codec)| SecondLevel {
+            store,
             codec,
             cache: name.clone(),
-            prefix: builder.key_prefix,
+            prefix: builder.key_prefix.clone(),
             timeout: builder.store_timeout,
             owed: owed::Owed::default(),
             shared: Arc::clone(&shared),
@@ -155,6 +160,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             flights,
             policy,
             level,
+            foreign: foreign.is_some().then(|| foreign::ForeignWriters::new(builder.key_prefix)),
             pace: Pace::default(),
             has_paused: AtomicBool::new(false),
             metrics,
@@ -166,6 +172,9 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let _ = itself.set(Arc::downgrade(&inner));
         let cache = Self { inner };
         cache.begin_sweeping();
+        if let Some(foreign) = foreign {
+            cache.begin_hearing(foreign.feed(cache.shared().process()));
+        }
         Ok(cache)
     }
 

@@ -12,7 +12,7 @@ use super::terms::StoreUse;
 use super::value::{Lookup, Read, Served, Stored, Value};
 use super::{Cache, Key};
 use crate::event::{BypassReason, CacheEvent, LoadTrigger, Origin, StaleReason};
-use crate::freshness::{Exchange, ProofAge, Proven, is_young};
+use crate::freshness::{ProofAge, Proven, is_young};
 use crate::metrics::{BoundedOutcome, SessionOutcome};
 use crate::{Error, ErrorKind, Freshness, Otherwise};
 
@@ -40,7 +40,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         Q: Probe<K> + ?Sized,
     {
         let (handle, proof_age) = self.proven_handle(key, at, within)?;
-        Some(Read { value: Value::new(handle), served: Served::Hit, proof_age, proven: true })
+        let proof = ReadProof { proven: true, age: proof_age, is_foreign: self.is_beyond_proof() };
+        Some(Read { value: Value::new(handle), served: Served::Hit, proof })
     }
 
     /// The same, at the present: for a single read without a request's instant. Reads the clock, which costs about 30 ns.
@@ -98,7 +99,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     {
         // P-14: the instant, then the proof, then the entry. All that does not need the entry is worked out before it: its
         // reference count is a barrier, behind which each step would be waited for.
-        let proof = self.shared().proof();
+        let proof = self.proof();
         let (is_proven, age) = (proof.covers(at, within), proof.age(at));
         let handle = self.table().get(key)?;
         if is_proven {
@@ -118,7 +119,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     {
         let (handle, age) = self.proven_handle(key, at, within)?;
         let mut answer = Answer::of_value(Value::new(handle), Served::Hit);
-        answer.proof = ReadProof { proven: true, age };
+        answer.proof = ReadProof { proven: true, age, is_foreign: self.is_beyond_proof() };
         Some(answer)
     }
 
@@ -157,7 +158,16 @@ impl ReadProof {
     /// Of an answer of which nothing was demanded: proven if anything is known about its age at all.
     pub(crate) fn undemanded(proof: Proven, at: Instant, served: Served, is_new: bool) -> Self {
         let age = proof.age(at);
-        Self { proven: served != Served::Stale && (is_new || age.duration().is_some()), age }
+        Self {
+            proven: served != Served::Stale && (is_new || age.duration().is_some()),
+            age,
+            is_foreign: false,
+        }
+    }
+
+    /// The same of an answer from this cache.
+    pub(crate) fn of<K: Key, V: Send + Sync + 'static>(self, cache: &Cache<K, V>) -> Self {
+        Self { is_foreign: cache.is_beyond_proof(), ..self }
     }
 }
 
@@ -184,7 +194,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let proof = self.demand.is_any().then(|| self.proof());
         let Fetched { mut answer, is_new, .. } = self.usual(StoreUse::Used).await?;
         if let Some((proof, at)) = proof {
-            answer.proof = ReadProof::undemanded(proof, at, answer.served, is_new);
+            answer.proof = ReadProof::undemanded(proof, at, answer.served, is_new).of(&self.cache);
         }
         Ok(answer)
     }
@@ -197,9 +207,9 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let shared = std::sync::Arc::clone(self.cache.shared());
         let at = self.demand.at.unwrap_or_else(|| shared.now_of_read());
         let within = freshness.duration();
-        let mut bound = Bound::new(at, within, shared.proof());
+        let mut bound = Bound::new(at, within, self.cache.proof()).beyond_proof(self.cache.is_beyond_proof());
         let mut early = None;
-        if freshness.exchange() == Exchange::Ask && !bound.is_covered() && self.is_unproven_hit(at, within) {
+        if self.cache.may_ask(freshness) && !bound.is_covered() && self.is_unproven_hit(at, within) {
             // P-15: the entry is read after the exchange (proof-before-entry).
             if !shared.mechanisms.on(Mechanism::ProofBeforeEntry) {
                 early = self.cache.table().get(&self.key);
@@ -223,7 +233,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             // A loader that was called already and read older values from caches would read them again.
             Otherwise::Bypass if !self.loaders.are_used_up() => {
                 shared.metrics.bounded_reads.increment(BoundedOutcome::Loaded);
-                self.bypass(BypassReason::NotProven).await
+                self.bypass(self.cache.unproven_reason()).await
             }
             Otherwise::Error => {
                 shared.metrics.bounded_reads.increment(BoundedOutcome::Refused);
@@ -246,7 +256,8 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         // P-14: what is said of an answer was known before it was read.
         let (proof, at) = self.proof();
         let Fetched { mut answer, is_new, .. } = self.fetch(Way::After(mark), LoadTrigger::Bypass).await?;
-        answer.proof = ReadProof { proven: is_new, age: proof.age(at) };
+        answer.proof =
+            ReadProof { proven: is_new, age: proof.age(at), is_foreign: self.cache.is_beyond_proof() };
         Ok(answer)
     }
 
@@ -263,7 +274,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     fn proof(&self) -> (Proven, Instant) {
         let shared = self.cache.shared();
         let at = self.demand.at.unwrap_or_else(|| shared.now_of_read());
-        (shared.proof(), at)
+        (self.cache.proof(), at)
     }
 
     pub(crate) fn said_bypass(&self, reason: BypassReason) {
@@ -272,8 +283,8 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         self.cache.report_of(CacheEvent::Bypassed(reason), || match reason {
             BypassReason::NotProven => shared.unproven(),
             BypassReason::SessionLate | BypassReason::SessionUnknown => session.map(Origin::of),
-            // The reason is that of the load that reads this.
-            BypassReason::Within => None,
+            // The reason is that of the load that reads this; or of strangers, who have no numbers.
+            BypassReason::Within | BypassReason::ForeignWriter => None,
         });
     }
 

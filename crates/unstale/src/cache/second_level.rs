@@ -130,8 +130,12 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
     }
 
     /// Ends in the store whatever carries `tag`, or everything of the cache, or owes it.
-    pub(crate) async fn raise(&self, tag: Option<Bytes>, stamp: u64) -> Voided {
-        let call = self.store.raise(Some(self.cache.as_str()), tag.clone(), stamp);
+    pub(crate) async fn raise(&self, tag: Option<Bytes>, how: Void, stamp: u64) -> Voided {
+        let cache = Some(self.cache.as_str());
+        let call = match how {
+            Void::Remove => self.store.raise(cache, tag.clone(), stamp),
+            Void::Expire => self.store.raise_stale(cache, tag.clone(), stamp),
+        };
         if self.call(call).await.is_some() {
             self.metrics.store_calls.increment(StoreOutcome::Removed);
             return Voided::Yes;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use unstale_l1::Handle;
 
-use crate::freshness::ProofAge;
+use super::call::ReadProof;
 
 /// A cached value: a cheap, shared, immutable handle that derefs to it.
 ///
@@ -214,8 +214,7 @@ pub enum Served {
 pub struct Read<T> {
     pub(crate) value: T,
     pub(crate) served: Served,
-    pub(crate) proof_age: ProofAge,
-    pub(crate) proven: bool,
+    pub(crate) proof: ReadProof,
 }
 
 impl<T> Read<T> {
@@ -232,13 +231,19 @@ impl<T> Read<T> {
     /// Whether it is proven to be as fresh as the read demanded or, if it demanded nothing, to be no older than
     /// [`Read::proof_age`]; always false for a stale answer.
     pub const fn proven(&self) -> bool {
-        self.proven
+        self.proof.proven
     }
 
     /// How old the node's proof was when the read began: everything announced anywhere before that was reflected.
     /// `None` while there is no proof.
     pub const fn proof_age(&self) -> Option<Duration> {
-        self.proof_age.duration()
+        self.proof.age.duration()
+    }
+
+    /// Whether it is unproven because programs of others write this cache ([`crate::CacheBuilder::foreign`]): no proof will
+    /// come, only what was loaded young enough is proven (P-8).
+    pub const fn has_foreign_writer(&self) -> bool {
+        self.proof.is_foreign && !self.proof.proven
     }
 }
 

@@ -61,6 +61,12 @@ pub const CACHE_WRITES: Metric =
 /// Calls of the store (L2), by what came of them.
 pub const CACHE_STORE_CALLS: Metric =
     counter("unstale_cache_store_calls_total", "Calls of the store (L2), by what came of them.");
+/// Acts of foreign writers that were applied.
+pub const CACHE_FOREIGN_ACTS: Metric =
+    counter("unstale_cache_foreign_acts_total", "Acts of foreign writers that were applied.");
+/// Times that foreign writers were not heard any more.
+pub const CACHE_FOREIGN_LOSSES: Metric =
+    counter("unstale_cache_foreign_losses_total", "Times that foreign writers were not heard any more.");
 /// Entries that a cache holds.
 pub const CACHE_ENTRIES: Metric = gauge("unstale_cache_entries", "Entries that a cache holds.");
 /// Weight of the entries that a cache holds.

@@ -32,6 +32,8 @@ pub(crate) struct CacheMetrics {
     pub(crate) fills_refused: CounterBy<FillRefusal>,
     pub(crate) writes: CounterBy<WriteKind>,
     pub(crate) store_calls: CounterBy<StoreOutcome>,
+    pub(crate) foreign_acts: Counter,
+    pub(crate) foreign_losses: Counter,
 }
 
 impl CacheMetrics {
@@ -51,6 +53,8 @@ impl CacheMetrics {
         metrics.push_reasons(names::CACHE_FILLS_REFUSED, &label(), names::REASON, &self.fills_refused);
         metrics.push_reasons(names::CACHE_WRITES, &label(), names::VIA, &self.writes);
         metrics.push_reasons(names::CACHE_STORE_CALLS, &label(), names::OUTCOME, &self.store_calls);
+        metrics.push_count(names::CACHE_FOREIGN_ACTS, label(), self.foreign_acts.total());
+        metrics.push_count(names::CACHE_FOREIGN_LOSSES, label(), self.foreign_losses.total());
     }
 }
 

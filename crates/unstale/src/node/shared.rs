@@ -202,6 +202,17 @@ impl Shared {
         if self.domain.tells() { self.wall_ms() } else { 0 }
     }
 
+    /// This process, as its streams name it.
+    pub(crate) fn process(&self) -> [u8; 16] {
+        self.domain.with_log(|log| log.stream().process.0.to_be_bytes())
+    }
+
+    /// Whether a process is a member that this node tracks, as of the last status.
+    pub(crate) fn members_have(&self, process: [u8; 16]) -> bool {
+        let process = u128::from_be_bytes(process);
+        self.status.borrow().members.iter().any(|member| member.stream.process.0 == process)
+    }
+
     /// The second level, if the node has one.
     pub(crate) fn store(&self) -> Option<&Arc<dyn Store>> {
         self.store.as_ref()

@@ -16,6 +16,8 @@ mod fail_safe;
 #[cfg(test)]
 mod fences;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod freshness;
 #[cfg(test)]
 mod gate;

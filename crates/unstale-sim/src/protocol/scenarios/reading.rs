@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
-use unstale::{Cache, Clock, Freshness, Load, Node, Read, SessionToken, Value};
+use unstale::{Cache, Clock, Freshness, Load, Node, Raw, Read, SessionToken, Value};
 use unstale_core::Mechanism;
-use unstale_port::memory::Hub;
+use unstale_port::ForeignHeard;
+use unstale_port::memory::{Hub, MemoryStore, Strangers};
 
 use crate::violation::{Promise, Violation};
 
@@ -72,6 +74,29 @@ pub(crate) fn token_of_the_dead(without: Option<&str>) -> Result<(), Violation> 
         }
         let text = format!("a token of an ended stream holds a request for {:?}", began.elapsed());
         Err(Violation::new(Promise::P9, text))
+    })
+}
+
+/// A program that is no node changes a row that nodes cache, and what it says of that is still on its way (P-8).
+pub(crate) fn foreign_writer(without: Option<&str>) -> Result<(), Violation> {
+    play(without, async |pair| {
+        let strangers = Strangers::new(MemoryStore::new());
+        let shared = pair.a.node.cache("shared").time_to_live(Duration::from_secs(3_600));
+        let shared: Cache<u64, Bytes> = shared.stored_as(Raw).foreign(strangers.clone()).build().unwrap();
+        strangers.say(&ForeignHeard::Began);
+        shared.until_heard().await;
+        let old = async |_: Load<Bytes>| Ok::<_, Infallible>(Bytes::from_static(b"old"));
+        shared.get_or_load(&0, old).await.unwrap();
+        // Now the row changes, and nothing comes of it.
+        sleep(Duration::from_secs(1)).await;
+        let new = async |_: Load<Bytes>| Ok::<_, Infallible>(Bytes::from_static(b"new"));
+        let within = Freshness::within(QUARTER).or_wait();
+        let read = shared.get_or_load(&0, new).freshness(within).await.unwrap();
+        if read.proven() && ***read == *b"old" {
+            let text = format!("a row that a stranger changed 1 s ago is proven within {QUARTER:?}");
+            return Err(Violation::new(Promise::S1, text));
+        }
+        Ok(())
     })
 }
 
