@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unstale-conformance", &["unstale-port"]),
     ("unstale-mesh", &["unstale-port"]),
     ("unstale-redis", &["unstale-port"]),
+    ("unstale-fusion", &["unstale-codec", "unstale-port"]),
     ("unstale-servers", &[]),
     ("unstale-audit", &["unstale-core"]),
     ("unstale", &["unstale-core", "unstale-l1", "unstale-codec", "unstale-port"]),
@@ -59,6 +60,7 @@ const TEST_EDGES: &[(&str, &[&str])] = &[
     ("unstale-mesh", &["unstale-conformance"]),
     ("unstale-redis", &["unstale-conformance", "unstale-servers"]),
     ("unstale", &["unstale-mesh", "unstale-redis", "unstale-servers"]),
+    ("unstale-fusion", &["unstale", "unstale-conformance", "unstale-redis", "unstale-servers"]),
     ("unstale-cli", &["unstale-servers"]),
 ];
 

@@ -1,0 +1,181 @@
+//! Reading entries, with the marks that end them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use unstale_codec::fusion::Ticks;
+use unstale_port::{Error, Intent, Lease, Lookup, Reply, Turn};
+
+use super::lease;
+use crate::cache::Core;
+use crate::clock::{micros, micros_of};
+use crate::entry::Entry;
+use crate::layout::Place;
+use crate::marks::Raised;
+use crate::replies::{Content, malformed, number, time, word};
+use crate::scripts::{GET, MARKS, TAKE};
+
+/// One key, as the script answered for it.
+struct Seen {
+    content: Content,
+    left: Duration,
+    /// When the key was last made old, by the server's clock.
+    ended: u64,
+    print: u64,
+    is_taken: bool,
+    /// It is what an expiry left for fail-safe.
+    is_copy: bool,
+}
+
+pub(super) async fn read(core: &Core, keys: &[Bytes], intent: Intent) -> Result<Vec<Lookup>, Error> {
+    let places = keys.iter().map(|key| core.settings.place(key)).collect::<Result<Vec<_>, _>>()?;
+    let turn = match intent {
+        Intent::Read => None,
+        Intent::Load { turn } => Some(turn),
+    };
+    let reply = ask(core, &places, turn).await?;
+    let parts = reply.list();
+    let now = time(&core.clock, parts.first())?;
+    if parts.len() != places.len() + 3 {
+        return Err(malformed());
+    }
+    let clears = [&parts[1], &parts[2]].map(|part| mark(core, &Content::of(part)));
+    let seen = parts[3..].iter().map(|part| Seen::of(part, now)).collect::<Result<Vec<_>, _>>()?;
+    let mut entries: Vec<Option<Entry>> = seen.iter().map(|seen| usable(core, seen, &clears, now)).collect();
+    end_by_tags(core, &mut entries).await?;
+    let mut lookups = Vec::with_capacity(keys.len());
+    for ((place, seen), entry) in places.iter().zip(&seen).zip(entries) {
+        lookups.push(look_up(core, place, seen, entry, now, turn).await?);
+    }
+    Ok(lookups)
+}
+
+async fn ask(core: &Core, places: &[Place], turn: Option<Duration>) -> Result<Reply, Error> {
+    let mut keys: Vec<Bytes> = core.clears.iter().map(|place| place.hash.clone()).collect();
+    keys.extend(places.iter().flat_map(|place| [place.hash.clone(), place.side.clone()]));
+    let kept = core.settings.notes_kept();
+    let arguments = [word(turn.map_or(0, millis)), core.nonce(), word(millis(kept))];
+    core.run(&GET, &keys, &arguments).await
+}
+
+/// An entry that neither its own past nor a clear has ended.
+fn usable(core: &Core, seen: &Seen, clears: &[Raised; 2], now: u64) -> Option<Entry> {
+    let entry = Entry::of(&core.settings, &seen.content).unwrap_or_else(|error| {
+        core.counters.count(|counters| &counters.malformed);
+        tracing::debug!(%error, "an entry of the second level is none");
+        None
+    })?;
+    let hold_off = core.settings.hold_off;
+    let is_foreign = entry.note.is_none();
+    if is_foreign && !seen.is_copy && seen.ended != 0 && now < seen.ended.saturating_add(micros(hold_off)) {
+        core.counters.count(|counters| &counters.doubted);
+        return None;
+    }
+    (!clears.iter().any(|clear| clear.ends(&entry, now, hold_off))).then_some(entry)
+}
+
+/// Drops the entries that a mark of one of their tags has ended. A round trip if any carries tags.
+async fn end_by_tags(core: &Core, entries: &mut [Option<Entry>]) -> Result<(), Error> {
+    let mut places = HashMap::new();
+    for tag in entries.iter().flatten().flat_map(Entry::tags) {
+        // A tag that none of ours would write may be on an entry of .NET: it then stands for a clear.
+        if let Ok(place) = core.settings.mark_of(&tag) {
+            places.insert(tag, place.hash);
+        }
+    }
+    if places.is_empty() {
+        return Ok(());
+    }
+    let (tags, keys): (Vec<Bytes>, Vec<Bytes>) = places.into_iter().unzip();
+    let reply = core.run(&MARKS, &keys, &[]).await?;
+    let parts = reply.list();
+    let now = time(&core.clock, parts.first())?;
+    if parts.len() != keys.len() + 1 {
+        return Err(malformed());
+    }
+    let raised = parts[1..].iter().map(|part| mark(core, &Content::of(part)));
+    let marks: HashMap<Bytes, Raised> = tags.into_iter().zip(raised).collect();
+    let hold_off = core.settings.hold_off;
+    for slot in entries {
+        let is_ended = slot.as_ref().is_some_and(|entry| {
+            entry.tags().iter().filter_map(|tag| marks.get(tag)).any(|mark| mark.ends(entry, now, hold_off))
+        });
+        if is_ended {
+            *slot = None;
+        }
+    }
+    Ok(())
+}
+
+/// The answer for one key. Takes the turn where the script could not see that the entry is of no use.
+async fn look_up(
+    core: &Core,
+    place: &Place,
+    seen: &Seen,
+    entry: Option<Entry>,
+    now: u64,
+    turn: Option<Duration>,
+) -> Result<Lookup, Error> {
+    if let Some(entry) = &entry {
+        core.clock.fold(entry.envelope.timestamp);
+    }
+    let script_took_it_for_fresh = seen.content.data.is_some()
+        && !seen.is_copy
+        && crate::entry::Note::on(&seen.content).is_none_or(|note| note.fresh_until > now);
+    let record = entry.map(|entry| {
+        let mut record = entry.record(&core.settings, now, seen.left);
+        if seen.is_copy {
+            record.fresh_for = Duration::ZERO;
+        }
+        record
+    });
+    let is_fresh = record.as_ref().is_some_and(|record| !record.fresh_for.is_zero());
+    let mut is_taken = seen.is_taken;
+    if let Some(turn) = turn
+        && script_took_it_for_fresh
+        && !is_fresh
+    {
+        let print = Bytes::from(format!("{:016x}", seen.print));
+        let kept = core.settings.notes_kept();
+        let arguments = [print, word(now), word(millis(turn)), word(millis(kept))];
+        is_taken = core.run(&TAKE, std::slice::from_ref(&place.side), &arguments).await?.number() == Some(1);
+    }
+    let turn = if is_taken { Turn::Taken } else { Turn::Yours };
+    let lease: Lease = lease(seen.print, now);
+    Ok(Lookup { record, lease, turn })
+}
+
+/// A mark; one that is none ends everything, which costs misses and is counted.
+pub(crate) fn mark(core: &Core, content: &Content) -> Raised {
+    Raised::of(&core.settings, content).unwrap_or_else(|_| {
+        core.counters.count(|counters| &counters.malformed);
+        Raised { value: Ticks::MAX, at: u64::MAX }
+    })
+}
+
+impl Seen {
+    fn of(reply: &Reply, now: u64) -> Result<Self, Error> {
+        let [_, _, _, left, ended, print, taken, copy] = reply.list() else { return Err(malformed()) };
+        let content = Content::of(reply);
+        let left = match left.number() {
+            // Nothing ends it in Redis: its writer died before it said when. It said so in the entry.
+            Some(-1) => {
+                let until =
+                    content.absexp.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
+                Duration::from_micros(micros_of(Ticks(until.unwrap_or(0))).saturating_sub(now))
+            }
+            left => Duration::from_millis(left.and_then(|left| u64::try_from(left).ok()).unwrap_or(0)),
+        };
+        let print = print.bytes().and_then(|print| std::str::from_utf8(print).ok());
+        let print = print.and_then(|print| u64::from_str_radix(print, 16).ok()).ok_or_else(malformed)?;
+        let ended = ended.bytes().and_then(|ended| number(ended)).unwrap_or(0);
+        let (is_taken, is_copy) = (taken.number() == Some(1), copy.number() == Some(1));
+        Ok(Self { content, left, ended, print, is_taken, is_copy })
+    }
+}
+
+/// Whole milliseconds, at least one.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 50)
+}

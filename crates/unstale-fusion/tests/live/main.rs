@@ -1,0 +1,4 @@
+//! unstale and a live .NET FusionCache node on one Redis.
+
+mod both_ways;
+mod peer;

@@ -1,0 +1,189 @@
+//! What lies in Redis, and what becomes of what others put there.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use unstale_conformance::store::StoreFixture;
+use unstale_fusion::Format;
+use unstale_port::{Condition, Intent, Lease, Record, Store, Written};
+use unstale_servers::{Program, Redis, needs};
+
+use crate::shelves::{OnRedis, now, open};
+
+fn record(json: &'static str) -> Record {
+    Record {
+        value: Some(Bytes::from_static(json.as_bytes())),
+        stamp: 10,
+        fresh_for: Duration::from_secs(60),
+        keep_for: Duration::from_secs(60),
+        tags: Vec::new(),
+        version: None,
+        etag: None,
+        last_modified: None,
+    }
+}
+
+const fn key(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+async fn lease(store: &impl Store, name: &'static str) -> Lease {
+    let found = store.get("c", &[key(name)], Intent::Read).await.expect("the store answers");
+    assert_eq!(found[0].record, None, "{name} is there");
+    found[0].lease
+}
+
+async fn value(store: &impl Store, name: &'static str) -> Option<Bytes> {
+    let found = store.get("c", &[key(name)], Intent::Read).await.expect("the store answers");
+    found[0].record.clone().and_then(|record| record.value)
+}
+
+async fn command(redis: &Redis, words: &[&str]) -> unstale_servers::Reply {
+    redis.command(words).await.expect("redis answers")
+}
+
+/// The ticks of .NET now.
+async fn ticks(redis: &Redis) -> i64 {
+    now(redis).await.as_micros() as i64 * 10 + 621_355_968_000_000_000
+}
+
+/// Writes an entry as a .NET node does.
+async fn write_as_net(redis: &Redis, name: &str, json: &str, timestamp: i64, tags: &str) {
+    let data = format!(
+        r#"{{"Value":{json},"Timestamp":{timestamp},"LogicalExpirationTimestamp":{},"Tags":{tags},"Metadata":null}}"#,
+        timestamp + 3_000_000_000
+    );
+    let absexp = (timestamp + 3_000_000_000).to_string();
+    let words = ["HMSET", name, "absexp", &absexp, "sldexp", "-1", "data", &data];
+    command(redis, &words).await;
+    command(redis, &["EXPIRE", name, "300"]).await;
+}
+
+#[tokio::test]
+async fn an_entry_is_the_hash_of_net_with_one_field_more_and_ends_in_time() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "p:").await.store();
+    let lease = lease(&store, "k").await;
+    let written = store.put("c", key("k"), record("1"), Condition::Lease(lease)).await;
+    assert_eq!(written.expect("the store answers"), Written::Stored);
+    let reply = command(&redis, &["HKEYS", "v2:p:k"]).await;
+    let mut fields: Vec<_> = reply.list().iter().filter_map(unstale_servers::Reply::text).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["absexp", "data", "sldexp", "unstale"]);
+    let left = command(&redis, &["PTTL", "v2:p:k"]).await.number().expect("a number");
+    assert!((55_000..=60_000).contains(&left), "{left}");
+    let reply = command(&redis, &["HGET", "v2:p:k", "data"]).await;
+    let data: serde_json::Value = serde_json::from_str(reply.text().expect("text")).expect("JSON");
+    assert_eq!(data["Value"], 1);
+    let (made, until) = (data["Timestamp"].as_i64().expect("ticks"), ticks(&redis).await);
+    assert!(made <= until && until - made < 100_000_000, "made at the beginning of the load");
+}
+
+#[tokio::test]
+async fn a_record_grows_stale_and_ends_and_its_lease_with_it() {
+    needs!(Program::RedisServer);
+    let mut fixture = OnRedis::new(Format::SystemTextJson);
+    let store = fixture.start().await;
+    let (fresh_for, keep_for) = (Duration::from_millis(300), Duration::from_millis(700));
+    let short = Record { fresh_for, keep_for, ..record("\"v\"") };
+    let written = store.put("c", key("k"), short, Condition::Newer).await;
+    assert_eq!(written.expect("the store answers"), Written::Stored);
+    fixture.pass(Duration::from_millis(400)).await;
+    let found = store.get("c", &[key("k")], Intent::Read).await.expect("the store answers");
+    assert!(found[0].record.as_ref().is_some_and(|record| record.fresh_for.is_zero()));
+    let old = found[0].lease;
+    fixture.pass(Duration::from_millis(400)).await;
+    let fresh = lease(&store, "k").await;
+    for (lease, written) in [(old, Written::Refused), (fresh, Written::Stored)] {
+        let again = store.put("c", key("k"), record("\"w\""), Condition::Lease(lease)).await;
+        assert_eq!(again.expect("the store answers"), written);
+    }
+}
+
+#[tokio::test]
+async fn whatever_net_does_to_an_entry_voids_its_leases() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "").await.store();
+    // Its write, of a key that was missing and of one that was there.
+    for there in [false, true] {
+        if there {
+            write_as_net(&redis, "v2:k", "0", ticks(&redis).await, "null").await;
+        }
+        let found = store.get("c", &[key("k")], Intent::Read).await.expect("the store answers");
+        write_as_net(&redis, "v2:k", "1", ticks(&redis).await, "null").await;
+        let filled = store.put("c", key("k"), record("2"), Condition::Lease(found[0].lease)).await;
+        assert_eq!(filled.expect("the store answers"), Written::Refused);
+        assert_eq!(value(&store, "k").await, Some(key("1")));
+    }
+    // Its removal.
+    let found = store.get("c", &[key("k")], Intent::Read).await.expect("the store answers");
+    command(&redis, &["DEL", "v2:k"]).await;
+    let filled = store.put("c", key("k"), record("2"), Condition::Lease(found[0].lease)).await;
+    assert_eq!(filled.expect("the store answers"), Written::Refused);
+    // Its removal of what one of ours had filled meanwhile is noticed only by its message; its clear is seen at once.
+    let lease = lease(&store, "k").await;
+    write_as_net(&redis, "v2:__fc:t:*", &ticks(&redis).await.to_string(), ticks(&redis).await, "null").await;
+    let filled = store.put("c", key("k"), record("2"), Condition::Lease(lease)).await;
+    assert_eq!(filled.expect("the store answers"), Written::Refused);
+}
+
+#[tokio::test]
+async fn marks_of_net_end_what_is_no_newer_and_nothing_else() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "").await.store();
+    let made = ticks(&redis).await;
+    for (mark, tags, ends) in [
+        ("v2:__fc:t:t", r#"["s","t"]"#, true),
+        ("v2:__fc:t:t", r#"["s"]"#, false),
+        ("v2:__fc:t:*", "null", true),
+        ("v2:__fc:t:!", "null", true),
+    ] {
+        for (at, is_ended) in [(made - 1, false), (made, ends)] {
+            command(&redis, &["FLUSHALL"]).await;
+            write_as_net(&redis, "v2:k", "1", made, tags).await;
+            write_as_net(&redis, mark, &at.to_string(), made + 57, "null").await;
+            assert_eq!(value(&store, "k").await.is_none(), is_ended, "{mark} at {at} for {tags}");
+        }
+    }
+    command(&redis, &["FLUSHALL"]).await;
+    write_as_net(&redis, "v2:k", "1", made, "null").await;
+    write_as_net(&redis, "v2:__fc:t:!", "\"no mark\"", made, "null").await;
+    assert_eq!(value(&store, "k").await, None, "a mark that is none ends everything");
+}
+
+#[tokio::test]
+async fn what_is_no_entry_is_a_miss_and_can_be_written() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let cache = open(&redis, Format::SystemTextJson, "").await;
+    let store = cache.store();
+    command(&redis, &["HSET", "v2:k", "absexp", "5", "sldexp", "-1", "data", "no envelope"]).await;
+    assert_eq!(value(&store, "k").await, None);
+    assert_eq!(cache.counts().malformed, 1);
+    let written = store.put("c", key("k"), record("1"), Condition::Newer).await;
+    assert_eq!(written.expect("the store answers"), Written::Stored);
+    assert_eq!(value(&store, "k").await, Some(key("1")));
+    command(&redis, &["SET", "v2:text", "of another program"]).await;
+    assert_eq!(value(&store, "text").await, None);
+    let written = store.put("c", key("text"), record("2"), Condition::Newer).await;
+    assert_eq!(written.expect("the store answers"), Written::Stored);
+    assert_eq!(value(&store, "text").await, Some(key("2")));
+}
+
+#[tokio::test]
+async fn a_mark_is_never_lowered_and_outlives_what_it_hides() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "").await.store();
+    let ahead = ticks(&redis).await + 50_000_000;
+    write_as_net(&redis, "v2:__fc:t:t", &ahead.to_string(), ahead, "null").await;
+    store.raise(Some("c"), Some(key("t")), 20).await.expect("the store answers");
+    let reply = command(&redis, &["HGET", "v2:__fc:t:t", "data"]).await;
+    let data: serde_json::Value = serde_json::from_str(reply.text().expect("text")).expect("JSON");
+    assert!(data["Value"].as_i64() > Some(ahead), "{data}");
+    let days = command(&redis, &["TTL", "v2:__fc:t:t"]).await.number().expect("a number") / 86_400;
+    assert!(days >= 9, "{days}");
+}

@@ -1,0 +1,5 @@
+//! The second level in the layout of .NET, on a real Redis: the promises of every store, and what is its own.
+
+mod layout;
+mod shelves;
+mod suite;
