@@ -99,11 +99,12 @@ impl<V, E> State<V, E> {
 pub struct Lead<K: Key, V: Send + Sync + 'static, E: Clone> {
     board: Arc<Board<K, V, E>>,
     flight: Arc<Flight<K, V, E>>,
+    has_ended: bool,
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
     pub(crate) const fn new(board: Arc<Board<K, V, E>>, flight: Arc<Flight<K, V, E>>) -> Self {
-        Self { board, flight }
+        Self { board, flight, has_ended: false }
     }
 
     /// The key that is loaded.
@@ -128,7 +129,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
 
     /// Stores what was loaded, unless something made it old meanwhile, and hands it to all aboard. Nothing is loaded again
     /// because of a refusal: the caller chooses.
-    pub fn land(self, entry: NewEntry<V>) -> Landed<V> {
+    pub fn land(mut self, entry: NewEntry<V>) -> Landed<V> {
         let flight = &self.flight;
         let landed = self.board.table.store(flight, entry);
         let found = match &landed {
@@ -139,23 +140,20 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
     }
 
     /// Answers all aboard with a stale value that fail-safe may serve.
-    pub fn answer_stale(self, found: Found<V>) {
+    pub fn answer_stale(mut self, found: Found<V>) {
         self.end(Outcome::Stale(found));
     }
 
     /// Fails for all aboard.
-    pub fn fail(self, error: E) {
+    pub fn fail(mut self, error: E) {
         self.end(Outcome::Failed(error));
     }
 
-    /// Takes the flight out of the table first, so that nobody boards it any more, then wakes those aboard. What ends first
-    /// counts.
-    fn end(&self, outcome: Outcome<V, E>) {
+    /// Takes the flight out of the table first, so that nobody boards it any more, then wakes those aboard.
+    fn end(&mut self, outcome: Outcome<V, E>) {
+        self.has_ended = true;
         self.board.take_out(&self.flight);
         let mut state = self.flight.state.lock();
-        if state.outcome.is_some() {
-            return;
-        }
         state.outcome = Some(outcome);
         let waiters = mem::take(&mut state.waiters);
         drop(state);
@@ -167,7 +165,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
 
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Drop for Lead<K, V, E> {
     fn drop(&mut self) {
-        self.end(Outcome::Cancelled);
+        if !self.has_ended {
+            self.end(Outcome::Cancelled);
+        }
     }
 }
 
