@@ -86,7 +86,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             if let Some(fetched) = old.as_ref().and_then(|old| self.throttled(old)) {
                 return Ok(fetched);
             }
-            let flight = match self.board(way) {
+            let mut flight = match self.board(way) {
                 Joined::Hit(found) => return Ok(self.hit(found)),
                 Joined::Wait(wait) => Flight::Joined(wait),
                 Joined::Lead(lead) => {
@@ -97,7 +97,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
                 }
             };
             self.count_miss(matches!(flight, Flight::Joined(_)), trigger);
-            let settled = match self.wait(flight, old.as_ref(), began).await? {
+            let settled = match self.wait(&mut flight, old.as_ref(), began).await? {
                 Arrived::Led(Ended { mut outcomes, left }) => {
                     self.loaders = left;
                     let outcome = outcomes.pop().expect("one key, one outcome");
@@ -209,13 +209,13 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// Waits for a flight within the limits, which count from `began`.
     async fn wait(
         &mut self,
-        mut flight: Flight<K, V>,
+        flight: &mut Flight<K, V>,
         old: Option<&Old<V>>,
         began: Instant,
     ) -> Result<Arrived<V>, Error> {
         let stale = old.filter(|_| self.policy.fail_safe.is_on());
         if let Some((soft, old)) = self.policy.soft_timeout.zip(stale) {
-            if let Ok(arrived) = timeout_at(later(began, soft), flight.arrival()).await {
+            if let Ok(arrived) = Box::pin(timeout_at(later(began, soft), flight.arrival())).await {
                 return Ok(arrived);
             }
             if let Some(answer) = self.stand_in(&old.value, StaleReason::SoftTimeout) {
@@ -224,7 +224,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
             }
         }
         let Some(hard) = self.policy.hard_timeout else { return Ok(flight.arrival().await) };
-        if let Ok(arrived) = timeout_at(later(began, hard), flight.arrival()).await {
+        if let Ok(arrived) = Box::pin(timeout_at(later(began, hard), flight.arrival())).await {
             return Ok(arrived);
         }
         flight.leave();
@@ -394,9 +394,9 @@ impl<K: Key, V: Send + Sync + 'static> Flight<K, V> {
     }
 
     /// The caller is answered; a load that it led goes on.
-    fn leave(self) {
+    fn leave(&mut self) {
         if let Self::Led(running) = self {
-            running.detach();
+            running.go_on();
         }
     }
 }

@@ -256,7 +256,8 @@ where
             if let Some(answer) = this.quick() {
                 return Poll::Ready(S::output(answer));
             }
-            this.slow = Some(Box::pin(this.call().answer()));
+            let mut call = this.call();
+            this.slow = Some(Box::pin(async move { call.answer().await }));
         }
         let slow = this.slow.as_mut().expect("just set");
         match slow.as_mut().poll(cx) {

@@ -2,8 +2,9 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use super::load::Load;
@@ -33,26 +34,23 @@ where
     V: Send + Sync + 'static,
 {
     Box::new(move |load| {
-        let answer =
-            async move { loader(load).await.map(Into::into).map_err(|error| Cause::Error(error.into())) };
-        Box::pin(Contained(Box::pin(answer)))
+        Box::pin(async move {
+            let answer =
+                async move { loader(load).await.map(Into::into).map_err(|error| Cause::Error(error.into())) };
+            let mut answer = pin!(answer);
+            poll_fn(|cx| poll_contained(answer.as_mut(), cx)).await
+        })
     })
 }
 
-/// A future whose panic is its answer.
-///
-/// After the panic the future is dropped and never polled again, so that no broken invariant of it is seen.
-pub(crate) struct Contained<Fut>(pub(crate) Pin<Box<Fut>>);
-
-impl<T, Fut: Future<Output = Result<T, Cause>>> Future for Contained<Fut> {
-    type Output = Result<T, Cause>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let inner = self.0.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
-            Ok(polled) => polled,
-            Err(payload) => Poll::Ready(Err(Cause::Panic(message(&*payload)))),
-        }
+/// Polls a future whose panic is its answer. After a panic it must not be polled again, so that no broken invariant of it is seen.
+pub(crate) fn poll_contained<T>(
+    future: Pin<&mut impl Future<Output = Result<T, Cause>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, Cause>> {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        Ok(polled) => polled,
+        Err(payload) => Poll::Ready(Err(Cause::Panic(message(&*payload)))),
     }
 }
 

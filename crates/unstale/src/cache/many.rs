@@ -2,8 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use unstale_l1::Probe;
 
 use super::call::{Answer, Demand};
 use super::load::Load;
-use super::loader::{Cause, Contained};
+use super::loader::{Cause, poll_contained};
 use super::many_call::Many;
 use super::many_product::{ManyLoader, NextLoader};
 use super::options::EntryOptions;
@@ -79,8 +80,11 @@ where
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
     Box::new(move |keys, load| {
-        let answer = async move { loader(keys, load).await.map_err(|error| Cause::Error(error.into())) };
-        Box::pin(Contained(Box::pin(answer)))
+        Box::pin(async move {
+            let answer = async move { loader(keys, load).await.map_err(|error| Cause::Error(error.into())) };
+            let mut answer = pin!(answer);
+            poll_fn(|cx| poll_contained(answer.as_mut(), cx)).await
+        })
     })
 }
 

@@ -80,7 +80,7 @@ async fn load<K: Key, V: Send + Sync + 'static>(
         Err(error) => {
             let failed = |missing: Missing<K, V>| {
                 let product = match missing.stale.filter(|_| terms.policy.fail_safe.is_on()) {
-                    Some(stocked) => Product::StaleStock(terms.stale_entry(stocked)),
+                    Some(stocked) => Product::StaleStock(Box::new(terms.stale_entry(stocked))),
                     None => Product::Failed(error.clone()),
                 };
                 (missing.index, product)

@@ -29,7 +29,7 @@ pub(crate) enum Product<V> {
     /// Something to land.
     Goods(Box<Goods<V>>),
     /// The loader failed, and this is all there is: a stale record of the store.
-    StaleStock(NewEntry<Stored<V>>),
+    StaleStock(Box<NewEntry<Stored<V>>>),
     /// Nothing.
     Failed(Error),
     /// Nothing for this caller, whose loader confirmed what was invalidated; the others load for themselves.
@@ -56,11 +56,10 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
 
     async fn produce(&mut self) -> Product<V> {
         let terms = Arc::clone(&self.terms);
-        let read = terms.read_store(std::slice::from_ref(&self.key)).await.pop();
-        let (stocked, lease) = read.expect("one key, one answer");
+        let (stocked, lease) = terms.read_store_of(&self.key).await;
         let stale = match stocked {
             Some(stocked) if terms.is_good_enough(&stocked) => {
-                return Product::Goods(Box::new(terms.goods_of_stock(stocked)));
+                return Product::Goods(Box::new(terms.goods_of_stock(*stocked)));
             }
             stale => stale,
         };
@@ -83,11 +82,12 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
         if !matches!(first.answer, Answer::NotModified) || self.confirms_previous() {
             return Ok(first);
         }
+        drop(first);
         self.previous = None;
         if self.loaders.are_used_up() {
             return Err(Failed::Confirmation);
         }
-        self.call(None).await.map_err(Failed::Load)
+        Box::pin(self.call(None)).await.map_err(Failed::Load)
     }
 
     async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Answer<V>>, Error> {
@@ -105,11 +105,11 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
         self.previous.as_ref().is_some_and(|previous| table.may_confirm(&self.key, previous.handle()))
     }
 
-    fn without_answer(&self, stale: Option<Stocked<V>>, error: Error) -> Product<V> {
+    fn without_answer(&self, stale: Option<Box<Stocked<V>>>, error: Error) -> Product<V> {
         match stale {
             // What memory has is at least as new.
             Some(stocked) if self.terms.policy.fail_safe.is_on() && self.previous.is_none() => {
-                Product::StaleStock(self.terms.stale_entry(stocked))
+                Product::StaleStock(Box::new(self.terms.stale_entry(*stocked)))
             }
             _ => Product::Failed(error),
         }

@@ -173,22 +173,23 @@ impl ReadProof {
 
 impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// The answer of a call that was no plain hit.
-    pub(crate) async fn answer(mut self) -> Result<Answer<V>, Error> {
+    // What is rare is boxed apart, so that the rest stays small.
+    pub(crate) async fn answer(&mut self) -> Result<Answer<V>, Error> {
         if is_in_bypass() {
-            return self.bypass(BypassReason::Within).await;
+            return Box::pin(self.bypass(BypassReason::Within)).await;
         }
         if let Some(token) = self.demand.session {
-            let late = match self.cache.shared().session(&token).await {
+            let late = match Box::pin(self.cache.shared().session(&token)).await {
                 SessionOutcome::Met | SessionOutcome::Waited => None,
                 SessionOutcome::Late => Some(BypassReason::SessionLate),
                 SessionOutcome::Unknown => Some(BypassReason::SessionUnknown),
             };
             if let Some(reason) = late {
-                return self.bypass(reason).await;
+                return Box::pin(self.bypass(reason)).await;
             }
         }
         if let Some(freshness) = self.demand.freshness {
-            return self.bounded(freshness).await;
+            return Box::pin(self.bounded(freshness)).await;
         }
         // P-14: what is said of an answer was known before it was read.
         let proof = self.demand.is_any().then(|| self.proof());

@@ -82,7 +82,8 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
         self.go_on();
     }
 
-    fn go_on(&mut self) {
+    /// The same for one that stays where it is, and is over there.
+    pub(crate) fn go_on(&mut self) {
         let rest = Self {
             cache: self.cache.clone(),
             leads: std::mem::take(&mut self.leads),
@@ -130,7 +131,7 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
                 Ok(Outcome { found, ending, is_own })
             }
             Product::StaleStock(entry) => {
-                let found = lead.land(entry).into_found();
+                let found = lead.land(*entry).into_found();
                 Ok(Outcome { found, ending: Ending::StaleStock, is_own: false })
             }
             Product::Failed(error) => {

@@ -1,5 +1,6 @@
 //! On which terms a load runs, and what becomes of its answer: an entry for memory, and stock for the store.
 
+use std::slice;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::loader::Cause;
 use super::options::{Overdue, Recovery, Skip};
 use super::pace::{Manners, Purpose};
 use super::policy::{Kind, Policy};
-use super::second_level::{Stock, Stocked};
+use super::second_level::{SecondLevel, Stock, Stocked};
 use super::value::{Stored, Validators, Value};
 use super::{Cache, Key};
 use crate::event::{CacheEvent, FillRefusal, LoadFailure, LoadTrigger};
@@ -87,7 +88,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         );
         let loading = scope.clone().hold(loader(load)).instrument(span);
         let answer = match self.policy.hard_timeout.filter(|_| self.policy.overdue == Overdue::IsDropped) {
-            Some(limit) => timeout(limit, loading).await.map_err(|_| limit),
+            Some(limit) => Box::pin(timeout(limit, loading)).await.map_err(|_| limit),
             None => Ok(loading.await),
         };
         metrics.load_seconds.record(shared.now().since(began));
@@ -129,14 +130,28 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
 
     /// What the store has for each key, with the lease to fill it; nothing at all if this load does not use the store.
     pub(crate) async fn read_store(&self, keys: &[K]) -> Vec<(Option<Stocked<V>>, Option<Lease>)> {
-        let level = self.cache.inner.level.as_ref();
-        let uses_it = self.store == StoreUse::Used && !self.policy.skips.has(Skip::StoreRead);
-        let Some(level) = level.filter(|_| uses_it) else {
+        let Some(level) = self.level() else {
             return keys.iter().map(|_| (None, None)).collect();
         };
         let keys: Vec<Bytes> = keys.iter().map(Key::encode).collect();
         let reads = level.read(&keys).await.into_iter();
         reads.map(|read| read.map_or((None, None), |read| (read.found, Some(read.lease)))).collect()
+    }
+
+    /// [`Terms::read_store`] of one key, which costs nothing without a store.
+    pub(crate) async fn read_store_of(&self, key: &K) -> (Option<Box<Stocked<V>>>, Option<Lease>) {
+        if self.level().is_none() {
+            return (None, None);
+        }
+        let read = Box::pin(self.read_store(slice::from_ref(key))).await.pop();
+        let (stocked, lease) = read.expect("one key, one answer");
+        (stocked.map(Box::new), lease)
+    }
+
+    /// The store, if this load reads it.
+    fn level(&self) -> Option<&SecondLevel<V>> {
+        let uses_it = self.store == StoreUse::Used && !self.policy.skips.has(Skip::StoreRead);
+        self.cache.inner.level.as_ref().filter(|_| uses_it)
     }
 
     /// What becomes of a loader's answer. `confirmed` is what it called not modified.
