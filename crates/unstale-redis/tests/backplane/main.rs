@@ -7,6 +7,7 @@ mod conformance;
 mod deployments;
 mod faults;
 mod group;
+mod links;
 mod member;
 mod register;
 mod stream;
