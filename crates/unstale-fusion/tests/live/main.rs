@@ -1,4 +1,5 @@
 //! unstale and a live .NET FusionCache node on one Redis.
 
 mod both_ways;
+mod holes;
 mod peer;

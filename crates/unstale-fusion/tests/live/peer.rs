@@ -7,7 +7,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use unstale::{Cache, Codec, EntryOptions, FailSafe, Json, Node};
+use unstale_codec::fusion::{Action, BackplaneMessage, Ticks};
 use unstale_fusion::{Format, FusionCache, FusionSettings};
+use unstale_port::{Script, Scripts};
 use unstale_redis::{Settings, SharedRedis};
 use unstale_servers::{FusionNode, Redis};
 
@@ -80,6 +82,10 @@ pub(crate) trait Asked {
     async fn until_gone(&mut self, key: &str);
     /// Until it serves this value.
     async fn until_value(&mut self, key: &str, value: &str);
+    /// Messages since the last time: action and key.
+    async fn received(&mut self) -> Vec<(String, String)>;
+    /// Until it has received so many messages.
+    async fn until_received(&mut self, count: usize) -> Vec<(String, String)>;
     async fn run(&mut self, request: Value) -> Value;
 }
 
@@ -108,6 +114,23 @@ impl Asked for FusionNode {
         assert_eq!(answer["gone"], true, "{key} stays on the live node");
     }
 
+    async fn received(&mut self) -> Vec<(String, String)> {
+        let answer = self.run(json!({"op": "received"})).await;
+        let text = |message: &Value, field: &str| message[field].as_str().expect("text").to_owned();
+        let messages = answer["messages"].as_array().expect("a list").iter();
+        messages.map(|message| (text(message, "action"), text(message, "cache_key"))).collect()
+    }
+
+    async fn until_received(&mut self, count: usize) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        until("the messages have come", async || {
+            all.extend(self.received().await);
+            all.len() >= count
+        })
+        .await;
+        all
+    }
+
     async fn until_value(&mut self, key: &str, value: &str) {
         until(value, async || self.get(key).await.as_deref() == Some(value)).await;
     }
@@ -121,6 +144,63 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         }
     });
     assert!(waited.await.is_ok(), "in vain: {what}");
+}
+
+/// Another .NET node, whose messages and entries are made by hand.
+pub(crate) struct Stranger {
+    server: SharedRedis,
+    settings: FusionSettings,
+}
+
+static PUBLISH: Script = Script { name: "publish", text: "return redis.call('PUBLISH', ARGV[1], ARGV[2])" };
+static TIME: Script =
+    Script { name: "time", text: "local t = redis.call('TIME') return t[1] * 1000000 + t[2]" };
+static WRITE: Script = Script {
+    name: "write",
+    text: "redis.call('HSET', KEYS[1], 'absexp', ARGV[1], 'sldexp', '-1', 'data', ARGV[2])
+           return redis.call('EXPIRE', KEYS[1], 300)",
+};
+
+impl Stranger {
+    pub(crate) async fn on(redis: &Redis, settings: FusionSettings) -> Self {
+        let server = SharedRedis::open(Settings::parse(&redis.url()).expect("a URL")).expect("one server");
+        server.connection().until_up().await;
+        Self { server, settings }
+    }
+
+    /// The ticks of .NET now.
+    pub(crate) async fn now(&self) -> i64 {
+        let reply = self.server.run(&TIME, &[], &[]).await.expect("redis answers");
+        reply.number().expect("a number") * 10 + 621_355_968_000_000_000
+    }
+
+    /// Publishes a message.
+    pub(crate) async fn say(&self, action: Action, key: &str, timestamp: i64) {
+        let message = BackplaneMessage {
+            source_id: "0HNI8P2QFG000".into(),
+            timestamp: Ticks(timestamp),
+            action,
+            cache_key: key.into(),
+            rest: Bytes::new(),
+        };
+        let mut bytes = BytesMut::new();
+        message.encode(&mut bytes).expect("a message");
+        let arguments = [self.settings.channel().into(), bytes.freeze()];
+        self.server.run(&PUBLISH, &[], &arguments).await.expect("redis answers");
+    }
+
+    /// Writes an entry, and tells nobody.
+    pub(crate) async fn write(&self, key: &str, json: &str, timestamp: i64) {
+        let until = timestamp + 3_000_000_000;
+        let data = format!(
+            r#"{{"Value":{json},"Timestamp":{timestamp},"LogicalExpirationTimestamp":{until},"Tags":null,"Metadata":null}}"#
+        );
+        let key = Bytes::from(self.settings.store_key(key));
+        self.server
+            .run(&WRITE, &[key], &[until.to_string().into(), data.into()])
+            .await
+            .expect("redis answers");
+    }
 }
 
 /// Text as MessagePack.
