@@ -49,6 +49,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "unstale-sim",
         &["unstale", "unstale-core", "unstale-l1", "unstale-codec", "unstale-port", "unstale-audit"],
     ),
+    ("unstale-example-dotnet-estate", &["unstale", "unstale-fusion", "unstale-redis"]),
     ("unstale-example-http", &["unstale", "unstale-audit", "unstale-mesh"]),
     ("unstale-model", &[]),
     ("unstale-tidy", &[]),
@@ -60,6 +61,7 @@ const TEST_EDGES: &[(&str, &[&str])] = &[
     ("unstale-mesh", &["unstale-conformance"]),
     ("unstale-redis", &["unstale-conformance", "unstale-servers"]),
     ("unstale", &["unstale-mesh", "unstale-redis", "unstale-servers"]),
+    ("unstale-example-dotnet-estate", &["unstale-servers"]),
     ("unstale-fusion", &["unstale", "unstale-conformance", "unstale-redis", "unstale-servers"]),
     ("unstale-cli", &["unstale-servers"]),
 ];
