@@ -16,7 +16,7 @@ pub trait BackplaneFixture {
     /// The kind.
     type Backplane: Backplane;
 
-    /// Starts `count` backplanes that know each other and nobody else.
+    /// Starts `count` backplanes that know each other and nobody else. Those of a register enter it by themselves.
     fn start(&mut self, count: usize) -> impl Future<Output = Vec<Self::Backplane>>;
 
     /// Sends bytes that no peer would send to where a backplane with these properties listens, and waits until it has

@@ -23,9 +23,11 @@
 
 pub mod backplane;
 mod network;
+pub mod register;
 pub mod store;
 
 pub use backplane::BackplaneFixture;
+pub use register::RegisterFixture;
 pub use store::StoreFixture;
 
 /// Makes a test of each promise of a backplane; the argument is an expression that gives a
@@ -63,6 +65,31 @@ macro_rules! backplane_suite {
                     return;
                 }
                 $crate::backplane::$promise(&mut $fixture).await;
+            }
+        )+
+    };
+}
+
+/// Makes a test of each promise of a register and a common link, beside those of [`backplane_suite`]; the argument is an
+/// expression that gives a [`RegisterFixture`], evaluated anew for each test. The calling crate needs tokio with `macros`, `rt`
+/// and `time`.
+#[macro_export]
+macro_rules! register_suite {
+    ($fixture:expr) => {
+        $crate::register_suite!($fixture;
+            a_reading_lists_all_and_renews_its_own,
+            requests_are_carried_out_in_order,
+            an_entry_that_ended_stays_so,
+            the_arbiter_ends_only_what_has_not_changed,
+            what_is_not_listed_can_be_ended,
+            a_lost_register_is_in_another_era,
+        );
+    };
+    ($fixture:expr; $($promise:ident),+ $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                $crate::register::$promise(&mut $fixture).await;
             }
         )+
     };

@@ -7,10 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use unstale_port::{Backplane, Delivery, Event, Kind, LinkId};
+use unstale_port::{Backplane, Delivery, Entry, Event, Kind, LinkId, Listing, RegisterRequest};
 
 /// How long anything may take that has to come. A backplane that works needs a small part of it.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a register is asked meanwhile.
+const TRIES: u32 = 20;
 
 /// Greetings per link: enough that not all are lost, where frames may be.
 const GREETINGS: u32 = 64;
@@ -44,6 +47,10 @@ pub(crate) struct Node<B> {
     pub(crate) outbox: BTreeMap<u8, VecDeque<Bytes>>,
     /// Frames handed over so far, by receiver, greetings not counted.
     pub(crate) taken: BTreeMap<u8, u64>,
+    /// What readings of the register gave.
+    pub(crate) listings: Vec<Listing>,
+    /// The number of the last reading.
+    readings: u64,
     numbers: u64,
     events: u64,
 }
@@ -67,6 +74,67 @@ impl<B: Backplane> Network<B> {
     pub(crate) fn new(backplanes: Vec<B>) -> Self {
         let nodes = (0_u8..).zip(backplanes).map(|(index, backplane)| Node::new(index, backplane)).collect();
         Self { nodes }
+    }
+
+    /// Enters those that are not listed, and reads: what the broker was not there for is lost.
+    fn enter_all(&mut self) {
+        for node in &mut self.nodes {
+            let entry = node.entry();
+            node.backplane().register(RegisterRequest::Enter(entry));
+            node.read();
+        }
+    }
+
+    /// Until every node is listed under the suite's own entry, at every node.
+    pub(crate) async fn until_listed(&mut self) {
+        for _ in 0..TRIES {
+            self.enter_all();
+            let count = self.nodes.len();
+            let are_listed = |network: &Self| {
+                let has_all = |listing: &Listing| {
+                    let is_there =
+                        |node: &Node<B>| listing.entries.iter().any(|row| row.entry == node.entry());
+                    network.nodes.iter().filter(|node| is_there(node)).count() == count
+                };
+                network.nodes.iter().all(|node| node.listings.last().is_some_and(has_all))
+            };
+            if self.within(PATIENCE / TRIES, are_listed).await {
+                return;
+            }
+        }
+        panic!("not within {PATIENCE:?}: entries of all nodes");
+    }
+
+    /// What the register holds, as a reading of this node that is asked for now finds it.
+    pub(crate) async fn listing(&mut self, at: usize) -> Listing {
+        for _ in 0..TRIES {
+            let reading = self.nodes[at].read();
+            let answered = |network: &Self| {
+                network.nodes[at].listings.last().is_some_and(|listing| listing.reading == reading)
+            };
+            if self.within(PATIENCE / TRIES, answered).await {
+                return self.nodes[at].listings.pop().expect("it was awaited");
+            }
+        }
+        panic!("not within {PATIENCE:?}: the answer to a reading")
+    }
+
+    /// Drives all nodes until `done`, for so long; whether it was.
+    async fn within(&mut self, patience: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let driven = future::poll_fn(|cx| {
+            for _ in 0..256 {
+                let busy = self.poll_once(cx);
+                if done(self) {
+                    return Poll::Ready(());
+                }
+                if !busy {
+                    return Poll::Pending;
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        tokio::time::timeout(patience, driven).await.is_ok()
     }
 
     /// Drives all nodes until `done`; fails after [`PATIENCE`], saying what was awaited.
@@ -158,9 +226,24 @@ impl<B: Backplane> Node<B> {
             received: Vec::new(),
             outbox: BTreeMap::new(),
             taken: BTreeMap::new(),
+            listings: Vec::new(),
+            readings: 0,
             numbers: 0,
             events: 0,
         }
+    }
+
+    /// The entry under which a suite knows it.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry { id: Bytes::from(vec![b'n', self.index]), about: Bytes::from(format!("node {}", self.index)) }
+    }
+
+    /// Asks for a reading, and gives its number.
+    pub(crate) fn read(&mut self) -> u64 {
+        self.readings += 1;
+        let reading = self.readings;
+        self.backplane().register(RegisterRequest::Read { reading });
+        reading
     }
 
     /// The backplane, while it was not dropped.
@@ -252,6 +335,9 @@ impl<B: Backplane> Node<B> {
                 self.common = None;
                 self.downs.push(link);
             }
+            Event::Listed(listing) => {
+                self.listings.push(listing);
+            }
             Event::Writable { link } => {
                 let known = self.links.get_mut(&link);
                 let link = known.unwrap_or_else(|| panic!("{link:?} is writable but not up"));
@@ -261,12 +347,11 @@ impl<B: Backplane> Node<B> {
             Event::Received { link, frame } => {
                 let known = self.links.get_mut(&link);
                 let known = known.unwrap_or_else(|| panic!("a frame came over {link:?}, which is not up"));
-                assert!(frame.len() >= HEAD_BYTES, "a frame of {} bytes was never sent", frame.len());
-                let number = u64::from_be_bytes(frame[2..HEAD_BYTES].try_into().expect("eight bytes"));
-                let (from, to) = (frame[0], frame[1]);
-                known.peer = Some(from);
+                let letter = letter_of(&frame);
+                known.peer = Some(letter.from);
+                let to = frame[1];
                 if to == self.index || to == EVERYONE {
-                    self.received.push(Letter { from, number, payload: frame.slice(HEAD_BYTES..) });
+                    self.received.push(letter);
                 }
             }
             Event::Down { link, .. } => {
@@ -280,7 +365,7 @@ impl<B: Backplane> Node<B> {
             Event::Recognised { link, .. } => {
                 assert!(self.links.contains_key(&link), "{link:?} is not up and was recognised");
             }
-            Event::Listed(_) | _ => {}
+            _ => {}
         }
     }
 
@@ -309,4 +394,10 @@ impl<B: Backplane> Node<B> {
             (peer.is_some() || link.greeted < greetings).then_some((*id, peer))
         })
     }
+}
+
+fn letter_of(frame: &Bytes) -> Letter {
+    assert!(frame.len() >= HEAD_BYTES, "a frame of {} bytes was never sent", frame.len());
+    let number = u64::from_be_bytes(frame[2..HEAD_BYTES].try_into().expect("eight bytes"));
+    Letter { from: frame[0], number, payload: frame.slice(HEAD_BYTES..) }
 }

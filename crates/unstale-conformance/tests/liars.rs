@@ -4,11 +4,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use unstale_conformance::{BackplaneFixture, StoreFixture, backplane, store};
-use unstale_port::memory::{Hub, HubOptions, MemoryBackplane, MemoryStore};
+use unstale_conformance::{BackplaneFixture, RegisterFixture, StoreFixture, backplane, register, store};
+use unstale_port::memory::{Broker, BrokerBackplane, Hub, HubOptions, MemoryBackplane, MemoryStore};
 use unstale_port::{
-    Backplane, Condition, Delivery, Error, Event, Faults, Faulty, Frame, Intent, Lease, LinkId, Lookup,
-    Properties, Record, Store, StoreFuture, Turn, Written,
+    Backplane, Condition, Delivery, Entry, Error, Event, Faults, Faulty, Frame, Intent, Lease, LinkId,
+    Lookup, Properties, Record, RegisterRequest, Store, StoreFuture, Turn, Written,
 };
 
 /// Says that it is first in, first out, and is not.
@@ -77,6 +77,88 @@ async fn a_link_that_repeats_is_not_fifo() {
 async fn a_queue_without_a_bound_is_noticed() {
     let mut endless = Liars { faults: Faults::default(), queue_frames: usize::MAX };
     backplane::a_peer_that_does_not_read_takes_a_bounded_number_of_bytes(&mut endless).await;
+}
+
+/// Breaks a promise of its register.
+struct Clerk {
+    inner: BrokerBackplane,
+    entered: Option<Entry>,
+    vice: Vice,
+}
+
+#[derive(Clone, Copy)]
+enum Vice {
+    /// Writes the entry again whenever it reads.
+    Diligent,
+    /// Ends whom it is told to end, whatever has changed.
+    Ruthless,
+}
+
+impl Backplane for Clerk {
+    fn properties(&self) -> &Properties {
+        self.inner.properties()
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.inner.poll_event(cx)
+    }
+
+    fn send(&mut self, link: LinkId, frame: Frame) -> Result<(), Error> {
+        self.inner.send(link, frame)
+    }
+
+    fn close(&mut self, link: LinkId) {
+        self.inner.close(link);
+    }
+
+    fn register(&mut self, request: RegisterRequest) {
+        match (self.vice, &request) {
+            (_, RegisterRequest::Enter(entry)) => self.entered = Some(entry.clone()),
+            (Vice::Diligent, RegisterRequest::Read { .. }) => {
+                if let Some(entry) = self.entered.clone() {
+                    self.inner.register(RegisterRequest::Enter(entry));
+                }
+            }
+            (Vice::Ruthless, RegisterRequest::Expel { entry, .. }) => {
+                return self.inner.register(RegisterRequest::Retire(entry.clone()));
+            }
+            _ => {}
+        }
+        self.inner.register(request);
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_close(cx)
+    }
+}
+
+struct Clerks(Broker, Vice);
+
+impl BackplaneFixture for Clerks {
+    type Backplane = Clerk;
+
+    async fn start(&mut self, count: usize) -> Vec<Clerk> {
+        let join = |node: usize| Clerk { inner: self.0.join(node.to_string()), entered: None, vice: self.1 };
+        (0..count).map(join).collect()
+    }
+}
+
+impl RegisterFixture for Clerks {
+    async fn lose_register(&mut self) {
+        self.0.lose_register();
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "entries are not written again by themselves")]
+async fn an_entry_that_is_written_again_unasked_is_noticed() {
+    register::a_lost_register_is_in_another_era(&mut Clerks(Broker::new(), Vice::Diligent)).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "left: None")]
+async fn an_arbiter_that_ends_what_was_renewed_is_noticed() {
+    register::the_arbiter_ends_only_what_has_not_changed(&mut Clerks(Broker::new(), Vice::Ruthless)).await;
 }
 
 /// Takes every write.

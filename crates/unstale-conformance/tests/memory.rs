@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use unstale_conformance::{BackplaneFixture, StoreFixture};
-use unstale_port::memory::{Hub, MemoryBackplane, MemoryStore, StoreLimits};
+use unstale_conformance::{BackplaneFixture, RegisterFixture, StoreFixture};
+use unstale_port::memory::{Broker, BrokerBackplane, Hub, MemoryBackplane, MemoryStore, StoreLimits};
 use unstale_port::{
-    Backplane, Faults, Faulty, FaultyStore, ManualTimer, Metered, StoreFaults, SystemTimer, Throttled, Timer,
+    Backplane, Entry, Faults, Faulty, FaultyStore, ManualTimer, Metered, RegisterRequest, StoreFaults,
+    SystemTimer, Throttled, Timer,
 };
 
 /// Backplanes of one hub, each wrapped by a function that is told its index.
@@ -43,6 +44,62 @@ impl<S: unstale_port::Store, W: FnMut(MemoryStore) -> S> StoreFixture for Shelve
 
 fn shelved<W>(wrap: W) -> Shelved<W> {
     Shelved { timer: ManualTimer::new(), wrap }
+}
+
+/// Backplanes of one broker, each wrapped by a function.
+struct Brokered<W> {
+    broker: Broker,
+    wrap: W,
+}
+
+impl<B: Backplane, W: FnMut(BrokerBackplane) -> B> BackplaneFixture for Brokered<W> {
+    type Backplane = B;
+
+    async fn start(&mut self, count: usize) -> Vec<B> {
+        let start = |node: usize| {
+            let mut backplane = (self.wrap)(self.broker.join(node.to_string()));
+            let entry = Entry { id: node.to_string().into(), about: "started".into() };
+            backplane.register(RegisterRequest::Enter(entry));
+            backplane
+        };
+        (0..count).map(start).collect()
+    }
+}
+
+impl<B: Backplane, W: FnMut(BrokerBackplane) -> B> RegisterFixture for Brokered<W> {
+    async fn lose_register(&mut self) {
+        self.broker.lose_register();
+    }
+}
+
+fn brokered<W>(wrap: W) -> Brokered<W> {
+    Brokered { broker: Broker::new(), wrap }
+}
+
+mod broker {
+    use super::*;
+
+    unstale_conformance::backplane_suite!(brokered(|inner| inner));
+    unstale_conformance::register_suite!(brokered(|inner| inner));
+}
+
+mod decorated_broker {
+    use super::*;
+
+    fn wrapped() -> Brokered<impl FnMut(BrokerBackplane) -> Metered<Throttled<Box<dyn Backplane>>>> {
+        brokered(|inner| Metered::new(Throttled::new(Box::new(inner) as Box<dyn Backplane>, 20 << 20)).0)
+    }
+
+    unstale_conformance::backplane_suite!(wrapped());
+    unstale_conformance::register_suite!(wrapped());
+}
+
+mod lossy_broker {
+    use super::*;
+
+    const FAULTS: Faults = Faults { lose: 0.2, repeat: 0.2, reorder: 0.2, delay: Duration::from_millis(5) };
+
+    unstale_conformance::register_suite!(brokered(|inner| Faulty::new(inner, FAULTS, 7)));
 }
 
 mod bare {

@@ -74,12 +74,19 @@ impl Net {
         std::mem::take(&mut self.wakes)
     }
 
-    pub(super) fn join(&mut self, label: String) -> NodeId {
+    /// Adds a node without links.
+    pub(super) fn enter(&mut self, label: String) -> NodeId {
         self.next_node += 1;
         let id = NodeId(self.next_node);
-        let others: Vec<NodeId> = self.nodes.keys().copied().collect();
         let node = Node { label, waker: None, ends: BTreeMap::new(), served: None, redials: BTreeMap::new() };
         self.nodes.insert(id, node);
+        id
+    }
+
+    /// Adds a node and links it with all others.
+    pub(super) fn join(&mut self, label: String) -> NodeId {
+        let others: Vec<NodeId> = self.nodes.keys().copied().collect();
+        let id = self.enter(label);
         for other in others {
             self.connect(id, other);
         }
@@ -96,6 +103,30 @@ impl Net {
         for other in self.nodes.values_mut() {
             other.redials.remove(&id);
         }
+    }
+
+    /// Ends every link of a node, with the loss of what is under way; none is dialled again.
+    pub(super) fn part(&mut self, id: NodeId, reason: &'static str) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.redials.clear();
+        let ends: Vec<_> = node.ends.iter().map(|(link, end)| (*link, end.peer, end.peer_link)).collect();
+        for (link, peer, peer_link) in ends {
+            for (node, link) in [(id, link), (peer, peer_link)] {
+                if let Some(end) = self.end_mut(node, link) {
+                    end.inbox.clear();
+                }
+                self.end(node, link, reason);
+            }
+        }
+        for other in self.nodes.values_mut() {
+            other.redials.remove(&id);
+        }
+    }
+
+    /// An id for a link of another kind.
+    pub(super) fn new_link(&mut self) -> LinkId {
+        self.next_link += 1;
+        LinkId(self.next_link)
     }
 
     pub(super) fn cut(&mut self, a: &str, b: &str) {
@@ -234,7 +265,7 @@ impl Net {
     }
 
     /// Brings up a link, unless there is one, the pair is cut, or one of them left.
-    fn connect(&mut self, dialler: NodeId, dialled: NodeId) {
+    pub(super) fn connect(&mut self, dialler: NodeId, dialled: NodeId) {
         let (Some(from), Some(to)) = (self.nodes.get(&dialler), self.nodes.get(&dialled)) else { return };
         let (from, to) = (from.label.clone(), to.label.clone());
         let live = self.links_between(dialler, dialled).into_iter().any(|(node, link)| {
@@ -282,7 +313,7 @@ impl Net {
         self.nodes.get_mut(&id)?.ends.get_mut(&link)
     }
 
-    fn wake(&mut self, id: NodeId) {
+    pub(super) fn wake(&mut self, id: NodeId) {
         let waker = self.nodes.get_mut(&id).and_then(|node| node.waker.take());
         self.wakes.extend(waker);
     }
