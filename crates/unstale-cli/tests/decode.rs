@@ -278,10 +278,14 @@ fn every_kind_of_native_message_is_shown() {
         let kind = text(answer, "message");
         assert!(name.replace('-', "_").starts_with(kind), "{name}: {answer}");
         kinds.insert(kind.to_owned());
-        let of = if *name == "vote" { &answer["voter"] } else { &answer["stream"] };
+        let of = match *name {
+            "vote" => &answer["voter"],
+            "round" => &answer["pacemaker"],
+            _ => &answer["stream"],
+        };
         assert!(of.as_str().is_some_and(|of| of.contains('.')), "{answer}");
     }
-    assert_eq!(kinds.len(), 13, "{kinds:?}");
+    assert_eq!(kinds.len(), 15, "{kinds:?}");
     let frame = answers(&decode(&["--codec", "native", &examples["frame"]], "")).remove(0);
     let acts = serde_json::json!([
         {"verb": "remove", "subject": "key", "cache": "users", "key": "42"},

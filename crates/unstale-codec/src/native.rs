@@ -9,13 +9,16 @@ mod farewell;
 mod frame;
 mod greeting;
 mod reader;
+mod register;
 mod repair;
+mod round;
 mod writer;
 
 use bytes::{Bytes, BytesMut};
 use unstale_core::Message;
 
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use register::{decode_entry, encode_entry, entry_id};
 
 use error::decode_error;
 use reader::Reader;
@@ -57,6 +60,8 @@ mod kind {
     pub(super) const BYE: u8 = 11;
     pub(super) const RESET: u8 = 12;
     pub(super) const VOTE: u8 = 13;
+    pub(super) const ROUND: u8 = 14;
+    pub(super) const ANSWER: u8 = 15;
 }
 
 /// Appends the bytes of `message` to `out`.
@@ -100,10 +105,7 @@ pub fn encode(message: &Message, out: &mut BytesMut) -> Result<(), EncodeError> 
 /// Where and why the bytes are no message of this version. Allocates at most [`DECODE_ALLOCATION_MAX`] bytes, and that
 /// only for as many elements as the bytes have room for. Never panics.
 pub fn decode(bytes: Bytes) -> Result<Message, DecodeError> {
-    if bytes.len() > FRAME_BYTES_MAX {
-        let kind = DecodeErrorKind::TooLarge { bytes: bytes.len(), limit: FRAME_BYTES_MAX };
-        return Err(decode_error(FRAME_BYTES_MAX, kind));
-    }
+    check_length(&bytes)?;
     read(&mut Reader::new(bytes))
 }
 
@@ -165,18 +167,21 @@ fn write(message: &Message, w: &mut Writer<'_>) -> Result<(), EncodeError> {
             w.byte(kind::VOTE);
             farewell::write_vote(vote, w)
         }
+        Message::Round(round) => {
+            w.byte(kind::ROUND);
+            round::write_round(round, w)
+        }
+        Message::Answer(answer) => {
+            w.byte(kind::ANSWER);
+            round::write_answer(answer, w);
+            Ok(())
+        }
         _ => Err(EncodeError::Message),
     }
 }
 
 fn read(r: &mut Reader) -> Result<Message, DecodeError> {
-    let first = r.byte()?;
-    if first & 0xf0 != MAGIC {
-        return Err(decode_error(0, DecodeErrorKind::Magic(first)));
-    }
-    if first & 0x0f != VERSION {
-        return Err(decode_error(0, DecodeErrorKind::Version(first & 0x0f)));
-    }
+    read_version(r)?;
     let message = match r.byte()? {
         // These two take the unknown fields themselves.
         kind::FRAME => return frame::read(r).map(Message::Frame),
@@ -192,8 +197,30 @@ fn read(r: &mut Reader) -> Result<Message, DecodeError> {
         kind::BYE => Message::Bye(farewell::read_bye(r)?),
         kind::RESET => Message::Reset(farewell::read_reset(r)?),
         kind::VOTE => Message::Vote(farewell::read_vote(r)?),
+        kind::ROUND => Message::Round(round::read_round(r)?),
+        kind::ANSWER => Message::Answer(round::read_answer(r)?),
         unknown => return Err(decode_error(1, DecodeErrorKind::Message(unknown))),
     };
     r.unknown_fields(0)?;
     Ok(message)
+}
+
+fn check_length(bytes: &Bytes) -> Result<(), DecodeError> {
+    if bytes.len() > FRAME_BYTES_MAX {
+        let kind = DecodeErrorKind::TooLarge { bytes: bytes.len(), limit: FRAME_BYTES_MAX };
+        return Err(decode_error(FRAME_BYTES_MAX, kind));
+    }
+    Ok(())
+}
+
+/// The magic and the version: the first byte.
+fn read_version(r: &mut Reader) -> Result<(), DecodeError> {
+    let first = r.byte()?;
+    if first & 0xf0 != MAGIC {
+        return Err(decode_error(0, DecodeErrorKind::Magic(first)));
+    }
+    if first & 0x0f != VERSION {
+        return Err(decode_error(0, DecodeErrorKind::Version(first & 0x0f)));
+    }
+    Ok(())
 }

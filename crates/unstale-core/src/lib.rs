@@ -81,14 +81,15 @@ pub use ident::{Incarnation, Instant, LinkId, ProcessId, Range, Seq, Stream};
 pub use journal::{Found, Journal, JournalBound};
 pub use log::{ActLog, Appended, Told};
 pub use machine::{
-    Announce, Closed, Config, DistrustCause, Event, Input, Limits, Machine, MemberStatus, Membership, Order,
-    Output, Proof, Refused, SelfEnd, Slot, SlotStatus, State, Status, Suspects, Timing, Via, WakeReason,
+    Announce, Closed, Config, DistrustCause, Event, Input, Limits, Listed, Listing, Machine, MemberStatus,
+    Membership, Order, Output, Proof, Refused, RegisterRequest, RegisterStatus, RoundStatus, SelfEnd, Slot,
+    SlotStatus, State, Status, Suspects, Timing, Via, WakeReason,
 };
 pub use mechanism::{Mechanism, Mechanisms};
 pub use message::{
-    Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
-    HostProof, MemberInfo, Message, Reset, Scope, SubjectKind, VectorRow, View, ViewWant, Vote, VoteOn,
-    Vouch, Want,
+    Admit, Answer, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Entry, Frame,
+    Gone, Hello, HostProof, MemberInfo, Message, Reset, Round, RoundRow, Scope, SubjectKind, VectorRow, View,
+    ViewWant, Vote, VoteOn, Vouch, Want,
 };
 pub use queue::PeerQueue;
 pub use ranges::{Inserted, Ranges};

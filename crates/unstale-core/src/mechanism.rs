@@ -92,6 +92,16 @@ mechanisms! {
     ForeignWriterUnproven = "foreign-writer-unproven",
     /// A stamp far ahead of the wall clock is not merged (P-37).
     StampClamp = "stamp-clamp",
+    /// Nothing is proven beyond the instant at which the register was last read (P-28).
+    RegisterInstantCaps = "register-instant-caps",
+    /// A round proves up to the answer to the last but one (P-28a).
+    TwoRoundsBack = "two-rounds-back",
+    /// It does so once the numbers in it are counted (P-28a).
+    AwaitVector = "await-vector",
+    /// A round is opened when all have answered the one before (P-28a).
+    NoAssumedAnswer = "no-assumed-answer",
+    /// A round that is answered twice was answered at the first time (P-28a).
+    FirstInstantOfRepeat = "first-instant-of-repeat",
 }
 
 /// Which mechanisms work: all of them, unless the feature `mutations` let a test switch one off.

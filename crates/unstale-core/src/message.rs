@@ -48,6 +48,10 @@ pub enum Message {
     Reset(Reset),
     /// A voice for ending a silent stream or for leaving a slot vacant.
     Vote(Vote),
+    /// A round is open: what all members had given out in the one before.
+    Round(Round),
+    /// The answer to a round.
+    Answer(Answer),
 }
 
 /// Acts of a stream: all of `range`, or acts that include them. A range without acts is a *skip*.
@@ -174,6 +178,8 @@ pub enum EndCause {
     SuccessorHolds,
     /// An operator said so.
     Operator,
+    /// The arbiter of a register said so: its entry was not renewed for L.
+    Arbiter,
 }
 
 /// A stream that was ended.
@@ -379,4 +385,63 @@ pub struct Vote {
     pub on: VoteOn,
     /// The last number of the stream that the voter counts (0 for a slot).
     pub have: Seq,
+}
+
+/// Said by the pacemaker to all members (P-28a): round `number` is open, and each of them answered the one before it. A repeated round
+/// is the same, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// Whose round: numbers of two pacemakers have nothing to do with each other.
+    pub pacemaker: Stream,
+    /// Its number, from 1, rising as long as the pacemaker's stream lives.
+    pub number: u64,
+    /// Hash of the pacemaker's members when it opened the round, itself included: all of them had answered.
+    pub view: u64,
+    /// The era of the register that the pacemaker has seen to last for L, if it has.
+    pub era: Option<u64>,
+    /// Whether `rows` has all members, or only those whose numbers are others than in the round before.
+    pub whole: bool,
+    /// What the members had given out when they answered the round before.
+    pub rows: Vec<RoundRow>,
+}
+
+/// One row of a round, by index into the pacemaker's sorted members (the view hash says which).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RoundRow {
+    /// Index into the members, sorted by stream.
+    pub member: u16,
+    /// The last number that it had given out.
+    pub last: Seq,
+}
+
+/// A member's answer to a round, built at the moment it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Who answers.
+    pub stream: Stream,
+    /// Whose round.
+    pub pacemaker: Stream,
+    /// Which.
+    pub number: u64,
+    /// The last number that the sender gave out, from its act counter.
+    pub last: Seq,
+    /// Whether the sender still joins.
+    pub joining: bool,
+    /// Whether the sender needs the rows of all members.
+    pub missed: bool,
+    /// Whether the sender asks for rounds without a pause, since a read waits (P-15).
+    pub hurry: bool,
+}
+
+/// What a node's entry in a register says (P-28).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// Its stream, by which it is known.
+    pub stream: Stream,
+    /// Its name.
+    pub name: Name,
+    /// The caches that it may write; empty means all.
+    pub scopes: Vec<Name>,
+    /// How it ended, and its last number: exact for [`EndCause::Bye`] and [`EndCause::Reset`].
+    pub end: Option<(EndCause, Seq)>,
 }

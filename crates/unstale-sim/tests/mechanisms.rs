@@ -40,6 +40,11 @@ const TABLE: &[(&str, &str, Promise)] = &[
     ("boottime", "machine-suspended", Promise::S1),
     ("foreign-writer-unproven", "foreign-writer", Promise::S1),
     ("token-of-ended-stream", "token-of-the-dead", Promise::P9),
+    ("register-instant-caps", "newcomer-while-cut-off", Promise::S1),
+    ("two-rounds-back", "round-comes-late", Promise::S1),
+    ("await-vector", "lossy-common-link", Promise::S1),
+    ("no-assumed-answer", "answer-missing", Promise::S1),
+    ("first-instant-of-repeat", "answers-repeated", Promise::S1),
 ];
 
 fn play(name: &str, without: Option<&str>) -> Result<(), Violation> {

@@ -12,6 +12,7 @@ mod observe;
 mod origins;
 mod outputs;
 mod readiness;
+mod register;
 mod scopes;
 mod sessions;
 mod shared;

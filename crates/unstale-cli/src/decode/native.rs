@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use unstale_codec::native;
 use unstale_core::{
-    Act, Admit, Batch, Beat, Digest, DigestRow, EndCause, Ended, Frame, Hello, HostProof, MemberInfo,
-    Message, Name, Range, Stream, Subject, SubjectKind, VectorRow, Verb, View, Voided, Vote, VoteOn, Vouch,
+    Act, Admit, Answer, Batch, Beat, Digest, DigestRow, EndCause, Ended, Frame, Hello, HostProof, MemberInfo,
+    Message, Name, Range, Round, RoundRow, Stream, Subject, SubjectKind, VectorRow, Verb, View, Voided, Vote,
+    VoteOn, Vouch,
 };
 
 use super::json::Json;
@@ -54,6 +55,8 @@ pub(crate) fn json(message: &Message) -> Json {
             ],
         ),
         Message::Vote(message) => ("vote", vote(message)),
+        Message::Round(message) => ("round", round(message)),
+        Message::Answer(message) => ("answer", answer(message)),
         _ => ("unknown", Fields::new()),
     };
     fields.insert(0, ("message", name.into()));
@@ -223,6 +226,34 @@ fn vote(vote: &Vote) -> Fields {
     ]
 }
 
+fn round(round: &Round) -> Fields {
+    let Round { pacemaker, number, view, era, whole, rows } = round;
+    let row = |row: &RoundRow| {
+        Json::Object(vec![("member", u64::from(row.member).into()), ("last", row.last.0.into())])
+    };
+    vec![
+        ("pacemaker", stream(*pacemaker)),
+        ("number", (*number).into()),
+        ("view", hash(*view)),
+        ("era", era.map(hash).into()),
+        ("whole", (*whole).into()),
+        ("rows", list(rows, row)),
+    ]
+}
+
+fn answer(answer: &Answer) -> Fields {
+    let Answer { stream: of, pacemaker, number, last, joining, missed, hurry } = *answer;
+    vec![
+        ("stream", stream(of)),
+        ("pacemaker", stream(pacemaker)),
+        ("number", number.into()),
+        ("last", last.0.into()),
+        ("joining", joining.into()),
+        ("missed", missed.into()),
+        ("hurry", hurry.into()),
+    ]
+}
+
 fn member(member: &MemberInfo) -> Json {
     Json::Object(vec![
         ("stream", stream(member.stream)),
@@ -239,6 +270,7 @@ fn ended(ended: &Ended) -> Json {
         EndCause::Majority => "majority",
         EndCause::SuccessorHolds => "successor_holds",
         EndCause::Operator => "operator",
+        EndCause::Arbiter => "arbiter",
     };
     Json::Object(vec![
         ("stream", stream(ended.stream)),

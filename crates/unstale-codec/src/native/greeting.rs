@@ -22,6 +22,7 @@ const END_RESET: u8 = 1;
 const END_MAJORITY: u8 = 2;
 const END_SUCCESSOR_HOLDS: u8 = 3;
 const END_OPERATOR: u8 = 4;
+const END_ARBITER: u8 = 5;
 
 pub(super) fn write_hello(hello: &Hello, w: &mut Writer<'_>) -> Result<(), EncodeError> {
     let Hello { stream, cluster, name, address, protocol, joining, scopes, stamp, last, .. } = hello;
@@ -151,13 +152,7 @@ fn write_ended(ended: &[Ended], w: &mut Writer<'_>) -> Result<(), EncodeError> {
         w.stream(*stream);
         w.name(name)?;
         w.seq(*last);
-        w.byte(match cause {
-            EndCause::Bye => END_BYE,
-            EndCause::Reset => END_RESET,
-            EndCause::Majority => END_MAJORITY,
-            EndCause::SuccessorHolds => END_SUCCESSOR_HOLDS,
-            EndCause::Operator => END_OPERATOR,
-        });
+        write_cause(*cause, w);
         w.number(u64::from(*ago_ms));
         Ok(())
     })
@@ -175,7 +170,18 @@ fn read_ended(r: &mut Reader) -> Result<Vec<Ended>, DecodeError> {
     })
 }
 
-fn read_cause(r: &mut Reader) -> Result<EndCause, DecodeError> {
+pub(super) fn write_cause(cause: EndCause, w: &mut Writer<'_>) {
+    w.byte(match cause {
+        EndCause::Bye => END_BYE,
+        EndCause::Reset => END_RESET,
+        EndCause::Majority => END_MAJORITY,
+        EndCause::SuccessorHolds => END_SUCCESSOR_HOLDS,
+        EndCause::Operator => END_OPERATOR,
+        EndCause::Arbiter => END_ARBITER,
+    });
+}
+
+pub(super) fn read_cause(r: &mut Reader) -> Result<EndCause, DecodeError> {
     let start = r.at();
     match r.byte()? {
         END_BYE => Ok(EndCause::Bye),
@@ -183,6 +189,7 @@ fn read_cause(r: &mut Reader) -> Result<EndCause, DecodeError> {
         END_MAJORITY => Ok(EndCause::Majority),
         END_SUCCESSOR_HOLDS => Ok(EndCause::SuccessorHolds),
         END_OPERATOR => Ok(EndCause::Operator),
+        END_ARBITER => Ok(EndCause::Arbiter),
         other => {
             let value = u64::from(other);
             Err(decode_error(start, DecodeErrorKind::Unknown { what: "cause of an end", value }))

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use unstale_codec::native::{DECODE_ALLOCATION_MAX, FRAME_BYTES_MAX, VERSION};
+use unstale_codec::native::{DECODE_ALLOCATION_MAX, FRAME_BYTES_MAX, VERSION, decode_entry};
 use unstale_core::{Name, Subject, subject_hash};
 
 use crate::{decode, encode, hex, samples, unhex};
 
 const DOCUMENT: &str = include_str!("../../../../docs/formats/native.md");
 
-/// The blocks of the document that are fenced as `hex NAME`.
-fn examples() -> BTreeMap<&'static str, String> {
+/// The blocks of the document that are fenced as this and a name.
+fn examples(fence: &str) -> BTreeMap<&'static str, String> {
     let mut examples = BTreeMap::new();
     let mut lines = DOCUMENT.lines();
     while let Some(line) = lines.next() {
-        if let Some(name) = line.strip_prefix("```hex ") {
+        if let Some(name) = line.strip_prefix(fence) {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             let before = examples.insert(name, block.join("\n"));
             assert_eq!(before, None, "two examples are called {name}");
@@ -25,7 +25,7 @@ fn examples() -> BTreeMap<&'static str, String> {
 
 #[test]
 fn each_kind_of_message_has_an_example_that_decodes_and_encodes_as_it_says() {
-    let mut examples = examples();
+    let mut examples = examples("```hex ");
     for (name, message) in samples::small() {
         let example = examples.remove(name);
         let example =
@@ -34,6 +34,16 @@ fn each_kind_of_message_has_an_example_that_decodes_and_encodes_as_it_says() {
         assert_eq!(hex(&encode(&message)), hex(&unhex(&example)), "{name}");
     }
     assert_eq!(examples, BTreeMap::new(), "examples of messages that there are not");
+}
+
+#[test]
+fn entries_have_examples_that_decode_as_they_say() {
+    let mut examples = examples("```hex-entry ");
+    for (name, entry) in samples::entries() {
+        let Some(example) = examples.remove(name) else { panic!("no example {name}") };
+        assert_eq!(decode_entry(unhex(&example)), Ok(entry), "{name}");
+    }
+    assert_eq!(examples, BTreeMap::new(), "examples of entries that there are not");
 }
 
 #[test]

@@ -1,22 +1,45 @@
 //! What is encoded decodes to the same, and encodes to the same bytes again.
 
 use bytes::{Bytes, BytesMut};
-use proptest::prelude::{ProptestConfig, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy as _, any, prop_oneof, proptest};
+use proptest::{collection, sample};
 use unstale_codec::native::{self, EncodeError, FRAME_BYTES_MAX};
 use unstale_core::{Frame, Hello, Message, Name, Range, Seq, Subject, frame_bytes};
 
-use crate::strategies::{any_frame, any_message, any_unknown_fields};
+use crate::strategies::{any_entry, any_frame, any_message, any_unknown_fields};
 use crate::{decode, encode, samples};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_message_comes_back_as_it_was_and_has_one_form(message in any_message()) {
+    fn every_message_comes_back_as_it_was_and_has_one_form(message in any_message().boxed()) {
         let bytes = encode(&message);
         let back = decode(bytes.clone());
         assert_eq!(encode(&back), bytes);
         assert_eq!(back, message);
+    }
+
+    #[test]
+    fn every_entry_comes_back_as_it_was_whatever_a_later_version_adds(entry in any_entry(), later in any_unknown_fields()) {
+        let mut bytes = BytesMut::from(&native::encode_entry(&entry).expect("it can be written")[..]);
+        bytes.extend_from_slice(&later);
+        assert_eq!(native::decode_entry(bytes.freeze()), Ok(entry));
+    }
+
+    #[test]
+    fn an_entry_that_ends_too_early_is_none(entry in any_entry(), cut in any::<sample::Index>()) {
+        let bytes = native::encode_entry(&entry).expect("it can be written");
+        let error = native::decode_entry(bytes.slice(..cut.index(bytes.len()))).expect_err("a part of it is missing");
+        assert!(error.offset <= bytes.len());
+    }
+
+    #[test]
+    fn any_bytes_are_an_entry_or_an_error(bytes in collection::vec(any::<u8>(), 0..200), first in prop_oneof![Just(0xa1), any::<u8>()]) {
+        let bytes: Bytes = std::iter::once(first).chain(bytes).collect();
+        if let Ok(entry) = native::decode_entry(bytes) {
+            assert_eq!(native::decode_entry(native::encode_entry(&entry).expect("it was read")), Ok(entry));
+        }
     }
 
     #[test]
@@ -25,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn fields_of_later_versions_are_skipped_in_every_message(message in any_message(), later in any_unknown_fields()) {
+    fn fields_of_later_versions_are_skipped_in_every_message(message in any_message().boxed(), later in any_unknown_fields()) {
         let mut bytes = BytesMut::from(&encode(&without_unknown(message.clone()))[..]);
         bytes.extend_from_slice(&later);
         let back = decode(bytes.freeze());

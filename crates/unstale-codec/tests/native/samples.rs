@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use unstale_core::{
-    Act, Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
-    HostProof, Incarnation, Instant, MemberInfo, Message, Name, ProcessId, Range, Reset, Scope, Seq, Stamp,
-    Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Voided, Vote, VoteOn, Vouch, Want,
+    Act, Admit, Answer, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Entry, Frame,
+    Gone, Hello, HostProof, Incarnation, Instant, MemberInfo, Message, Name, ProcessId, Range, Reset, Round,
+    RoundRow, Scope, Seq, Stamp, Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Voided, Vote,
+    VoteOn, Vouch, Want,
 };
 
 const A: Stream = Stream::first(ProcessId(0x0a0a_0a0a_0a0a_0a0a_0a0a_0a0a_0a0a_0a0a));
@@ -53,6 +54,8 @@ pub(crate) fn small() -> Vec<(&'static str, Message)> {
         ("bye", Message::Bye(Bye { stream: A, last: Seq(300) })),
         ("reset", Message::Reset(Reset { stream: A, last: Seq(300), next: A.next() })),
         ("vote", Message::Vote(vote(VoteOn::Stream(B)))),
+        ("round", Message::Round(round())),
+        ("answer", Message::Answer(answer())),
     ]
 }
 
@@ -103,6 +106,12 @@ pub(crate) fn full() -> Vec<(&'static str, Message)> {
         ("beat-full", Message::Beat(beat)),
         ("hello-full", Message::Hello(hello)),
         ("admit-full", Message::Admit(admit)),
+        (
+            "view-arbiter",
+            Message::View(View { ended: vec![ended(C, "c", 9, EndCause::Arbiter, 5)], ..view() }),
+        ),
+        ("round-full", Message::Round(round_full())),
+        ("answer-full", Message::Answer(Answer { joining: true, missed: true, hurry: true, ..answer() })),
         ("vote-slot", Message::Vote(vote(VoteOn::Slot(name("b"))))),
         ("vote-all-but", Message::Vote(vote(VoteOn::AllBut(vec![name("a"), name("b")])))),
     ]
@@ -216,4 +225,27 @@ fn view() -> View {
 
 fn vote(on: VoteOn) -> Vote {
     Vote { voter: A, slot: name("a"), on, have: Seq(17) }
+}
+
+fn round() -> Round {
+    let rows = vec![RoundRow { member: 1, last: Seq(302) }];
+    Round { pacemaker: A, number: 300, view: 0x1122_3344_5566_7788, era: None, whole: false, rows }
+}
+
+fn round_full() -> Round {
+    let row = |member, last| RoundRow { member, last: Seq(last) };
+    let rows = vec![row(0, 0), row(300, 7), row(u16::MAX, u64::MAX)];
+    Round { pacemaker: C, number: u64::MAX, era: Some(0x99aa), whole: true, rows, ..round() }
+}
+
+fn answer() -> Answer {
+    let (joining, missed, hurry) = (false, false, false);
+    Answer { stream: B, pacemaker: A, number: 300, last: Seq(302), joining, missed, hurry }
+}
+
+/// Entries of a register, by name.
+pub(crate) fn entries() -> Vec<(&'static str, Entry)> {
+    let entry = Entry { stream: A, name: name("a"), scopes: vec![name("users")], end: None };
+    let ended = Entry { end: Some((EndCause::Bye, Seq(300))), ..entry.clone() };
+    vec![("entry", entry), ("entry-ended", ended)]
 }

@@ -5,9 +5,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use unstale_core::{
-    Act, Admit, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Frame, Gone, Hello,
-    HostProof, Incarnation, Instant, MemberInfo, Message, Name, ProcessId, Range, Reset, Scope, Seq, Stamp,
-    Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Voided, Vote, VoteOn, Vouch, Want,
+    Act, Admit, Answer, Batch, Beat, Bye, Digest, DigestRow, DigestWant, Echo, EndCause, Ended, Entry, Frame,
+    Gone, Hello, HostProof, Incarnation, Instant, MemberInfo, Message, Name, ProcessId, Range, Reset, Round,
+    RoundRow, Scope, Seq, Stamp, Stream, Subject, SubjectKind, VectorRow, Verb, View, ViewWant, Voided, Vote,
+    VoteOn, Vouch, Want,
 };
 
 pub(crate) fn any_message() -> impl Strategy<Value = Message> {
@@ -35,6 +36,8 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
         digest().prop_map(Message::Digest),
         view().prop_map(Message::View),
         vote().prop_map(Message::Vote),
+        round().prop_map(Message::Round),
+        answer().prop_map(Message::Answer),
         exact,
     ]
 }
@@ -160,14 +163,7 @@ fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
 }
 
 fn ended() -> impl Strategy<Value = Vec<Ended>> {
-    let cause = prop_oneof![
-        Just(EndCause::Bye),
-        Just(EndCause::Reset),
-        Just(EndCause::Majority),
-        Just(EndCause::SuccessorHolds),
-        Just(EndCause::Operator),
-    ];
-    let row = (stream(), name(), seq(), cause, any::<u32>())
+    let row = (stream(), name(), seq(), cause(), any::<u32>())
         .prop_map(|(stream, name, last, cause, ago_ms)| Ended { stream, name, last, cause, ago_ms });
     vec(row, 0..5)
 }
@@ -238,4 +234,41 @@ fn vote() -> impl Strategy<Value = Vote> {
         vec(name(), 0..20).prop_map(VoteOn::AllBut),
     ];
     (stream(), name(), on, seq()).prop_map(|(voter, slot, on, have)| Vote { voter, slot, on, have })
+}
+
+fn cause() -> impl Strategy<Value = EndCause> {
+    prop_oneof![
+        Just(EndCause::Bye),
+        Just(EndCause::Reset),
+        Just(EndCause::Majority),
+        Just(EndCause::SuccessorHolds),
+        Just(EndCause::Operator),
+        Just(EndCause::Arbiter),
+    ]
+}
+
+fn round() -> impl Strategy<Value = Round> {
+    let row = (any::<u16>(), seq()).prop_map(|(member, last)| RoundRow { member, last });
+    let words = (number(), any::<u64>(), option::of(any::<u64>()), any::<bool>());
+    (stream(), words, vec(row, 0..40)).prop_map(|(pacemaker, (number, view, era, whole), rows)| Round {
+        pacemaker,
+        number,
+        view,
+        era,
+        whole,
+        rows,
+    })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let flags = any::<(bool, bool, bool)>();
+    (stream(), stream(), number(), seq(), flags).prop_map(|(stream, pacemaker, number, last, flags)| {
+        let (joining, missed, hurry) = flags;
+        Answer { stream, pacemaker, number, last, joining, missed, hurry }
+    })
+}
+
+pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
+    (stream(), name(), vec(name(), 0..40), option::of((cause(), seq())))
+        .prop_map(|(stream, name, scopes, end)| Entry { stream, name, scopes, end })
 }

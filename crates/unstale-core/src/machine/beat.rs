@@ -1,7 +1,5 @@
 //! Beats: signs of life with the last number given out and an echo (P-9 to P-11).
 
-use std::time::Duration;
-
 use super::link::{BeatDue, Control};
 use super::waiting::Heard;
 use super::{Event, Machine, Output, State, WakeReason};
@@ -35,8 +33,7 @@ impl Machine {
     }
 
     /// Notes a beat's instant. False if this node voted on its sender: from then on it is neither heard nor echoed (P-30).
-    fn hear(&mut self, stream: Stream, beat: &Beat) -> bool {
-        let (now, unheard) = (self.now, self.config.timing.unheard);
+    pub(super) fn hear(&mut self, stream: Stream, beat: &Beat) -> bool {
         let is_deaf = self.works(Mechanism::NoEchoAfterVote);
         let Some(member) = self.members.get_mut(&stream) else { return false };
         // no-echo-after-vote.
@@ -49,9 +46,20 @@ impl Machine {
             return true;
         }
         member.seen = Some(beat.sent);
-        member.heard = now;
         let joined = member.joining && !beat.joining;
         member.joining = beat.joining;
+        self.note_life(stream);
+        if joined {
+            self.update_announce();
+        }
+        true
+    }
+
+    /// A member gave a sign of life.
+    pub(super) fn note_life(&mut self, stream: Stream) {
+        let (now, unheard) = (self.now, self.config.timing.unheard);
+        let Some(member) = self.members.get_mut(&stream).filter(|member| member.is_live()) else { return };
+        member.heard = now;
         if member.silent {
             member.silent = false;
             let name = member.name.clone();
@@ -59,10 +67,6 @@ impl Machine {
         }
         self.slots.hear(stream, now);
         self.timers.set_if_none(WakeReason::Silence(stream), now.plus(unheard));
-        if joined {
-            self.update_announce();
-        }
-        true
     }
 
     /// What the beat says about this node's own instants: echo-keyed-by-life, count-before-echo (P-10, P-11).
@@ -96,7 +100,7 @@ impl Machine {
     }
 
     /// Asks for the members behind a hash that is neither this node's nor compared already (P-27).
-    fn compare_later(&mut self, link: LinkId, stream: Stream, view: u64) {
+    pub(super) fn compare_later(&mut self, link: LinkId, stream: Stream, view: u64) {
         let (now, pause) = (self.now, self.config.timing.beat);
         let known = view == self.roster.hash() || !self.works(Mechanism::ViewHashInBeat);
         let Some(member) = self.members.get_mut(&stream) else { return };
@@ -130,14 +134,14 @@ impl Machine {
         }
     }
 
-    /// Every H: a beat to each member (P-9).
+    /// Every H: a beat to each member (P-9), or to those whose turn it is (P-28b).
     pub(super) fn on_beat_due(&mut self) {
-        let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
-        let period = self.config.timing.beat.max(Duration::from_millis(1).saturating_mul(members));
-        self.timers.set(WakeReason::Beat, self.now.plus(period));
+        self.timers.set(WakeReason::Beat, self.now.plus(self.period()));
         self.rows
             .open(self.now, self.members.iter().filter_map(|(stream, member)| Some((*stream, member.seen?))));
-        self.owe_beats(BeatDue::Yes);
+        for link in self.beat_turn() {
+            self.owe_beat(link, BeatDue::Yes);
+        }
     }
 
     pub(super) fn owe_beats(&mut self, due: BeatDue) {
@@ -180,6 +184,7 @@ impl Machine {
             have: if member.based { member.have() } else { crate::Seq::ZERO },
         });
         let flushed = if outgoing.queue.is_empty() { self.own.handed } else { outgoing.flushed };
+        let flushed = self.flushed_common(flushed);
         Some(Beat {
             stream: self.me,
             sent: self.now,

@@ -56,6 +56,8 @@ pub enum Membership {
     Fixed(Vec<Slot>),
     /// Whoever is found. A silent member is ended by proof of death or by the operator only.
     Elastic,
+    /// Whoever is in the broker's register (P-28). The register's arbiter ends a silent member.
+    Registered,
 }
 
 /// One configured peer (P-25a).
@@ -71,7 +73,8 @@ pub struct Slot {
 /// All durations of the protocol. [`Timing::default`] is section 6 of streams; all nodes of a cluster need the same `silence`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// H: from beat to beat. Above 100 members it is 1 ms for each of them (P-9).
+    /// H: from beat to beat, from round to round, and from one reading of a register to the next. Above 100 members it is 1 ms
+    /// for each of them (P-9).
     pub beat: Duration,
     /// After the last frame of a burst, additional beats (P-9).
     pub tail_beats: [Duration; 2],

@@ -33,6 +33,9 @@ impl Machine {
         for link in self.links.values_mut() {
             link.farewell = Farewell::Due;
         }
+        if self.links.is_empty() {
+            self.retire();
+        }
     }
 
     /// A stream ended with this last number: it is ended when it is counted up to there (goodbye-awaits-tail, P-29). One that was
@@ -87,9 +90,11 @@ impl Machine {
     fn awaits_tail(&self, cause: EndCause) -> bool {
         let mechanism = match cause {
             EndCause::Reset => Mechanism::ResetNamesTail,
-            EndCause::Bye | EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator => {
-                Mechanism::GoodbyeAwaitsTail
-            }
+            EndCause::Bye
+            | EndCause::Majority
+            | EndCause::SuccessorHolds
+            | EndCause::Operator
+            | EndCause::Arbiter => Mechanism::GoodbyeAwaitsTail,
         };
         self.works(mechanism)
     }
@@ -148,6 +153,8 @@ impl Machine {
 
     fn drop_member(&mut self, stream: Stream) {
         self.members.remove(&stream);
+        self.rounds.forget(stream);
+        self.pace.forget(stream);
         self.timers.clear(WakeReason::Silence(stream));
         self.timers.clear(WakeReason::Grace(stream));
         self.timers.clear(WakeReason::Answer(stream));
@@ -241,7 +248,9 @@ const FORGET_EVERY: Duration = Duration::from_secs(10);
 /// Whether a stream that was ended so may come back.
 pub(super) const fn doubt(stream: Stream, cause: EndCause) -> DistrustCause {
     match cause {
-        EndCause::Majority | EndCause::Bye | EndCause::Reset => DistrustCause::Silent(stream),
+        EndCause::Majority | EndCause::Arbiter | EndCause::Bye | EndCause::Reset => {
+            DistrustCause::Silent(stream)
+        }
         EndCause::SuccessorHolds | EndCause::Operator => DistrustCause::Dead(stream),
     }
 }
@@ -255,7 +264,7 @@ impl Ended {
     pub(super) const fn is_clean(&self) -> bool {
         match self.cause {
             EndCause::Bye | EndCause::Reset => true,
-            EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator => false,
+            EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator | EndCause::Arbiter => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::broadcast::BEATS_AT_ONCE;
 use super::link::BeatDue;
 use super::{Machine, Output, Proof, WakeReason};
 use crate::Instant;
@@ -21,7 +22,12 @@ impl Machine {
         }
         self.exchanges.waiting.push_back((id, self.now));
         self.timers.set_if_none(WakeReason::Exchange, self.now.plus(self.config.timing.exchange));
-        self.owe_beats(BeatDue::Asking);
+        self.read_register();
+        if self.common.is_some() && self.members.len() > BEATS_AT_ONCE {
+            self.hurry_rounds();
+        } else {
+            self.owe_beats(BeatDue::Asking);
+        }
         self.answer_exchanges();
     }
 

@@ -295,7 +295,7 @@ impl Machine {
     /// Whether this node may have been ended by others and forgotten: it needs a majority, and has none.
     fn has_lost_its_lease(&self) -> bool {
         self.joining.is_joined()
-            && self.slots.majority() > 1
+            && (self.slots.majority() > 1 || self.is_registered())
             && match self.announce() {
                 Announce::Never => true,
                 Announce::Until(until) => until <= self.now,

@@ -2,7 +2,9 @@
 
 use super::link::Control;
 use super::output::SelfEnd;
-use super::{Announce, DistrustCause, Event, Machine, Output, Own, Proof, State, Suspects, WakeReason};
+use super::{
+    Announce, DistrustCause, Event, Machine, Output, Own, Pace, Proof, Rounds, State, Suspects, WakeReason,
+};
 use crate::{EndCause, Ended, Instant, Mechanism, Message, Reset, Seq, Stream, ViewWant};
 
 /// What this node knows of its own life.
@@ -95,6 +97,8 @@ impl Machine {
         self.own = Own { stamp: self.own.stamp, ..Own::default() };
         self.votes.forget_own();
         self.votes.forget(ended);
+        self.register.forget_own();
+        (self.rounds, self.pace) = (Rounds::default(), Pace::default());
         for link in self.links.values_mut() {
             link.control.clear();
             link.answered = false;
@@ -118,6 +122,8 @@ impl Machine {
         let Some(stream) = self.life.ended.take() else { return };
         let name = self.config.name.clone();
         self.bury(&Ended { stream, name, last, cause: EndCause::Reset, ago_ms: 0 }, Vec::new());
+        self.retire_stream(stream, last);
+        self.read_register();
         let reset = Message::Reset(Reset { stream, last, next: self.me });
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {

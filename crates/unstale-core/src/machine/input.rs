@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Frame, LinkId, Message, Name, Seq};
+use crate::{Ended, Entry, Frame, LinkId, Message, Name, Seq};
 
 /// What the driver tells the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Input {
         /// The configured address that was dialled, if this side dialled.
         dialled: Option<Bytes>,
     },
+    /// A link is up that reaches all peers (P-28b). What came over it is said as of any other.
+    CommonUp {
+        /// Which.
+        link: LinkId,
+    },
+    /// A reading of the register was answered.
+    Listed(Listing),
     /// A link that the peer dialled is to whoever is at this configured address (P-25a).
     Recognised {
         /// Which.
@@ -60,6 +67,28 @@ pub enum Input {
     },
     /// This node leaves: what waits is sent, then a goodbye to all.
     Leave,
+}
+
+/// What a reading of a register found (P-28).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Which reading: the number in [`RegisterRequest::Read`](super::RegisterRequest::Read).
+    pub reading: u64,
+    /// Which life of the register: another one has lost what the one before knew.
+    pub era: u64,
+    /// Who is in it.
+    pub entries: Vec<Listed>,
+    /// Who was, and ended; for at least as long as the protocol remembers ends.
+    pub ended: Vec<Ended>,
+}
+
+/// An entry of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The entry.
+    pub entry: Entry,
+    /// How often it was renewed.
+    pub renewals: u64,
 }
 
 /// In which order a link delivers.

@@ -145,11 +145,14 @@ impl Machine {
                 let waited = self.now.since(self.joining.since) >= self.config.timing.silence;
                 !self.members.is_empty() || waited && self.links.is_empty()
             }
+            Membership::Registered => self.is_entered(),
         }
     }
 
     /// No peer is configured, or every other one said goodbye; an unreachable one is not enough (P-25b).
     fn is_alone(&self) -> bool {
-        self.slots.have_all_left() && !self.members.values().any(super::member::Member::is_tracked)
+        !self.is_registered()
+            && self.slots.have_all_left()
+            && !self.members.values().any(super::member::Member::is_tracked)
     }
 }

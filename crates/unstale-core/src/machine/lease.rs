@@ -23,6 +23,7 @@ impl Machine {
         }
         let least = match self.config.membership {
             Membership::Fixed(_) if self.slots.can_vote() => self.majority_echo(),
+            Membership::Registered => Echoed::At(self.register.renewed),
             Membership::Alone | Membership::Fixed(_) | Membership::Elastic => self.least_echo(),
         };
         match least {

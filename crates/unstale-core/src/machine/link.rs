@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::input::Order;
+use super::round::Hurry;
 use crate::{Instant, Message, PeerQueue, Range, Size, Stream};
 
 #[derive(Debug)]
@@ -34,8 +35,16 @@ pub(super) struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Control {
     Hello,
-    Admit { to: Stream, known: bool },
+    Admit {
+        to: Stream,
+        known: bool,
+    },
     View,
+    /// The answer to the newest round of this pacemaker.
+    Answer {
+        pacemaker: Stream,
+        hurry: Hurry,
+    },
     Ready(Box<Message>),
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::{Frame, Instant, Journal, LinkId, Mechanism, Message, Seq, Stamp, Stream};
 
 mod beat;
+mod broadcast;
 mod config;
 mod count;
 mod ends;
@@ -21,8 +22,11 @@ mod lease;
 mod link;
 mod member;
 mod output;
+mod pace;
 mod proof;
+mod register;
 mod rollcall;
+mod round;
 mod serve;
 mod silence;
 mod slots;
@@ -36,19 +40,24 @@ mod vouch;
 mod waiting;
 
 pub use config::{Config, Limits, Membership, Slot, Timing};
-pub use input::{Input, Order};
+pub use input::{Input, Listed, Listing, Order};
 pub use output::{
-    Announce, Closed, DistrustCause, Event, Output, Proof, Refused, SelfEnd, State, Suspects, Via,
+    Announce, Closed, DistrustCause, Event, Output, Proof, Refused, RegisterRequest, SelfEnd, State,
+    Suspects, Via,
 };
-pub use status::{MemberStatus, SlotStatus, Status};
+pub use status::{MemberStatus, RegisterStatus, RoundStatus, SlotStatus, Status};
 pub use timers::WakeReason;
 
+use self::broadcast::Common;
 use self::exchange::Exchanges;
 use self::hello::PROTOCOL;
 use self::incarnation::Life;
 use self::join::Joining;
 use self::link::Link;
 use self::member::Member;
+use self::pace::Pace;
+use self::register::Register;
+use self::round::Rounds;
 use self::slots::Slots;
 use self::timers::Timers;
 use self::tombs::Tombs;
@@ -79,6 +88,8 @@ pub struct Machine {
     life: Life,
     joining: Joining,
     links: BTreeMap<LinkId, Link>,
+    /// The link that reaches all peers, while it is up.
+    common: Option<Common>,
     members: BTreeMap<Stream, Member>,
     roster: Roster,
     tombs: Tombs,
@@ -87,6 +98,11 @@ pub struct Machine {
     own: Own,
     journal: Journal,
     rows: Rows,
+    register: Register,
+    rounds: Rounds,
+    pace: Pace,
+    /// Whom a beat went to last, where they take turns.
+    beaten: Stream,
     exchanges: Exchanges,
     timers: Timers,
     outputs: VecDeque<Output>,
@@ -123,6 +139,7 @@ impl Machine {
             life: Life::new(now),
             joining: Joining::new(now),
             links: BTreeMap::new(),
+            common: None,
             members: BTreeMap::new(),
             roster: Roster::alone(stream),
             tombs: Tombs::default(),
@@ -131,6 +148,10 @@ impl Machine {
             own: Own::default(),
             journal: Journal::with_bound(config.limits.journal).with_mechanisms(config.mechanisms),
             rows: Rows::default(),
+            register: Register::default(),
+            rounds: Rounds::default(),
+            pace: Pace::default(),
+            beaten: stream,
             exchanges: Exchanges::default(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
@@ -149,7 +170,10 @@ impl Machine {
         match input {
             Input::LinkUp { link, order, dialled } => self.on_link_up(link, order, dialled),
             Input::Recognised { link, dialled } => self.on_recognised(link, dialled),
+            Input::LinkDown { link } if self.is_common(link) => self.on_common_down(),
             Input::LinkDown { link } => self.on_link_down(link),
+            Input::CommonUp { link } => self.on_common_up(link),
+            Input::Listed(listing) => self.on_listed(&listing),
             Input::Message { link, message } => self.on_message(link, message),
             Input::Local { frames } => self.on_local(frames),
             Input::Tick => self.on_tick(),
@@ -188,16 +212,23 @@ impl Machine {
         let phase = std::time::Duration::from_nanos(seed % self.config.timing.beat.as_nanos().max(1) as u64);
         self.timers.set(WakeReason::Beat, self.now.plus(phase));
         self.begin_joining();
+        if self.is_registered() {
+            self.on_register_due();
+        }
     }
 
     fn on_message(&mut self, link: LinkId, message: Message) {
-        if !self.links.contains_key(&link) {
+        let is_common = self.is_common(link);
+        if !is_common && !self.links.contains_key(&link) {
             return;
         }
         if self.joining.state() == State::Left
             && !matches!(message, Message::Want(_) | Message::DigestWant(_))
         {
             return;
+        }
+        if is_common {
+            return self.on_common(link, message);
         }
         match message {
             Message::Frame(frame) => self.on_frame(link, frame),
@@ -213,6 +244,8 @@ impl Machine {
             Message::Bye(bye) => self.on_bye(link, bye),
             Message::Reset(reset) => self.on_reset(link, reset),
             Message::Vote(vote) => self.on_vote(vote),
+            Message::Round(round) => self.on_round(&round),
+            Message::Answer(answer) => self.on_answer(link, &answer),
         }
     }
 
@@ -233,6 +266,9 @@ impl Machine {
                 WakeReason::Exchange => self.on_exchange_late(),
                 WakeReason::Transaction(stream) => self.on_transaction_over(stream),
                 WakeReason::Forget => self.on_forget(),
+                WakeReason::Register => self.on_register_due(),
+                WakeReason::Round => self.on_round_due(),
+                WakeReason::CommonTail => self.on_common_tail_due(),
             }
         }
     }
@@ -247,6 +283,10 @@ impl Machine {
             }
             self.own.stamp = self.own.stamp.max(frame.stamp);
             self.journal.push_own(Arc::clone(&frame));
+            if let Some(common) = &mut self.common {
+                common.queue.push(frame);
+                continue;
+            }
             for outgoing in self.members.values_mut().filter_map(|member| member.outgoing.as_mut()) {
                 outgoing.queue.push(Arc::clone(&frame));
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Act, Batch, EndCause, Instant, LinkId, Mechanism, Mechanisms, Name, Range, Seq, Stamp, Stream,
+    Act, Batch, EndCause, Entry, Instant, LinkId, Mechanism, Mechanisms, Name, Range, Seq, Stamp, Stream,
     SuspectFilter, Voided, VoteOn,
 };
 
@@ -81,10 +81,35 @@ pub enum Output {
         /// The number, of the stream that this node has now.
         seq: Seq,
     },
+    /// Ask this of the register, in this order; what finds the broker out of reach may be lost (P-28).
+    Register(RegisterRequest),
     /// A peer's stamp: merge it, unless it is too far ahead (P-37).
     Stamp(Stamp),
     /// For logs, metrics and events.
     Event(Event),
+}
+
+/// What is asked of a register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegisterRequest {
+    /// Write this node's entry, unless it is there or has ended.
+    Enter(Entry),
+    /// Renew this node's entry and read all: [`Input::Listed`](super::Input::Listed) answers. The reading MUST begin after this was said.
+    Read {
+        /// Comes back in the answer.
+        reading: u64,
+    },
+    /// End an entry of this node.
+    Retire(Entry),
+    /// Let the arbiter end another node's entry, if nothing has changed.
+    Expel {
+        /// The era in which this was found.
+        era: u64,
+        /// Which.
+        entry: Entry,
+        /// How often it was renewed; none if it is not listed.
+        renewals: Option<u64>,
+    },
 }
 
 /// How acts came.
@@ -275,6 +300,25 @@ pub enum Event {
         /// On what.
         on: VoteOn,
     },
+    /// The register is in another era: entries may have been lost, and are written again.
+    RegisterLost {
+        /// The era that it is in.
+        era: u64,
+    },
+    /// The arbiter was asked to end a member: it was neither heard nor renewed for L.
+    ExpelAsked {
+        /// Its stream.
+        stream: Stream,
+        /// Its name.
+        name: Name,
+    },
+    /// Rounds are opened by another node than before.
+    Pacemaker {
+        /// Its stream; this node's, if it is this one.
+        stream: Stream,
+        /// Its name.
+        name: Name,
+    },
     /// A slot is vacant until its first hello.
     SlotVacant {
         /// Its name or, if that is unknown, its address.
@@ -305,4 +349,6 @@ pub enum SelfEnd {
     VotedInVain,
     /// A node that had joined did not know it any more.
     Forgotten,
+    /// Its lease had run out, and the register has lost, or no longer tells, whether it was ended meanwhile.
+    Lapsed,
 }

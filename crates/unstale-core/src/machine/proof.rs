@@ -7,6 +7,13 @@ use crate::{Instant, Mechanism, Seq, Stream};
 impl Machine {
     /// Uses what the beats of a stream say as far as it is counted, and whatever waited for its count.
     pub(super) fn settle(&mut self, stream: Stream) {
+        self.use_what_waits(stream);
+        self.settle_end(stream);
+        self.update_proof();
+    }
+
+    /// Raises the proof of one member as far as its stream is counted.
+    pub(super) fn use_what_waits(&mut self, stream: Stream) {
         let view = self.roster.hash();
         let mechanisms = self.config.mechanisms;
         let Some(member) = self.members.get_mut(&stream) else { return };
@@ -27,8 +34,6 @@ impl Machine {
                 }
             }
         }
-        self.settle_end(stream);
-        self.update_proof();
     }
 
     pub(super) fn update_proof(&mut self) {
@@ -48,11 +53,23 @@ impl Machine {
         }
         let least =
             self.members.values().filter(|member| self.holds_proof(member)).map(|member| member.proof).min();
-        match least {
+        self.cap(match least {
             None if self.slots.is_any_vacant() => Proof::None,
             None => Proof::Present,
             Some(Instant::ZERO) => Proof::None,
             Some(instant) => Proof::Instant(instant),
+        })
+    }
+
+    /// register-instant-caps: who came since the register was last read is not known (P-28).
+    fn cap(&self, proof: Proof) -> Proof {
+        if !self.is_registered() || !self.works(Mechanism::RegisterInstantCaps) {
+            return proof;
+        }
+        match (proof, self.register.read) {
+            (Proof::None, _) | (_, Instant::ZERO) => Proof::None,
+            (Proof::Present, read) => Proof::Instant(read),
+            (Proof::Instant(instant), read) => Proof::Instant(instant.min(read)),
         }
     }
 

@@ -50,7 +50,7 @@ impl Slots {
     pub(super) fn new(membership: &Membership, now: Instant) -> Self {
         let configured: &[_] = match membership {
             Membership::Fixed(slots) => slots,
-            Membership::Alone | Membership::Elastic => &[],
+            Membership::Alone | Membership::Elastic | Membership::Registered => &[],
         };
         let place = |slot: &super::Slot| Place {
             name: slot.name.clone(),

@@ -41,6 +41,38 @@ pub struct Status {
     pub timing: Timing,
     /// The bounds in force.
     pub limits: Limits,
+    /// What it knows of its register, if its members are in one.
+    pub register: Option<RegisterStatus>,
+    /// The rounds that prove, if there are any.
+    pub rounds: Option<RoundStatus>,
+}
+
+/// What a node shows of its register (P-28).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterStatus {
+    /// The era that it is in; none before the first listing.
+    pub era: Option<u64>,
+    /// Whether the era is known to have lasted for L: before that nobody joins.
+    pub settled: bool,
+    /// How long ago the reading began since which nobody can have joined unseen.
+    pub read_ago: Option<Duration>,
+    /// How long ago the reading began that renewed this node's entry.
+    pub renewed_ago: Option<Duration>,
+}
+
+/// What a node shows of rounds (P-28a).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundStatus {
+    /// Whose they are: this node's stream, if it opens them.
+    pub pacemaker: Stream,
+    /// Its name.
+    pub name: Name,
+    /// The number of the newest one.
+    pub number: u64,
+    /// How long ago it came, or was opened here.
+    pub ago: Duration,
+    /// Members that have not answered it, as far as this node opens them.
+    pub awaited: Vec<Name>,
 }
 
 /// What a node shows of a member.
@@ -119,7 +151,33 @@ impl Machine {
             journal: self.journal.bytes(),
             timing: self.config.timing,
             limits: self.config.limits,
+            register: self.is_registered().then(|| self.register_status(now)),
+            rounds: self.round_status(now),
         }
+    }
+
+    fn register_status(&self, now: Instant) -> RegisterStatus {
+        let ago = |instant: Instant| (instant != Instant::ZERO).then(|| now.since(instant));
+        RegisterStatus {
+            era: self.register.era(),
+            settled: self.register.settled_era().is_some(),
+            read_ago: ago(self.register.read),
+            renewed_ago: ago(self.register.renewed),
+        }
+    }
+
+    fn round_status(&self, now: Instant) -> Option<RoundStatus> {
+        let own = self.own_round().filter(|_| self.is_pacemaker());
+        let (pacemaker, number, at) =
+            own.map(|(number, at)| (self.me, number, at)).or_else(|| self.rounds.last())?;
+        let awaited = if own.is_some() { self.awaited_streams() } else { Vec::new() };
+        Some(RoundStatus {
+            pacemaker,
+            name: self.name_of(pacemaker),
+            number,
+            ago: now.since(at),
+            awaited: awaited.into_iter().map(|stream| self.name_of(stream)).collect(),
+        })
     }
 }
 

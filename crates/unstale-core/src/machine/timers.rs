@@ -33,6 +33,12 @@ pub enum WakeReason {
     Transaction(Stream),
     /// An ended stream is forgotten.
     Forget,
+    /// The register is read.
+    Register,
+    /// A round is opened or repeated.
+    Round,
+    /// A beat after a burst is due on the common link.
+    CommonTail,
 }
 
 /// At most one deadline for each reason.

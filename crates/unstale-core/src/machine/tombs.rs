@@ -58,7 +58,7 @@ impl Tombs {
     pub(super) fn succeed(&mut self, name: &Name, successor: Stream) -> Vec<Stream> {
         let mut silenced = Vec::new();
         for (stream, tomb) in &mut self.tombs {
-            let in_doubt = matches!(tomb.cause, EndCause::Majority | EndCause::Operator);
+            let in_doubt = matches!(tomb.cause, EndCause::Majority | EndCause::Operator | EndCause::Arbiter);
             if let Some(rest) = tomb.rest.as_mut().filter(|rest| !rest.succeeded)
                 && in_doubt
                 && tomb.name == *name

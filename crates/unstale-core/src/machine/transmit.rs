@@ -15,8 +15,13 @@ impl Machine {
         // last-read-after-echo: the caller read it after the last input, and echoes are of inputs (P-9).
         let read_before = self.own.last;
         self.own.last = self.own.last.max(own_last);
-        if let Some(control) = self.links.get_mut(&link)?.control.pop_front() {
-            return Some(self.write(control));
+        if self.is_common(link) {
+            return self.next_common();
+        }
+        while let Some(control) = self.links.get_mut(&link)?.control.pop_front() {
+            if let Some(message) = self.write(control) {
+                return Some(message);
+            }
         }
         if self.links.get(&link)?.beat != BeatDue::No
             && let Some(mut beat) = self.build_beat(link)
@@ -31,6 +36,9 @@ impl Machine {
 
     /// Whether [`Machine::poll_transmit`] would give something.
     pub fn wants_to_transmit(&self, _now: Instant, link: LinkId) -> bool {
+        if self.is_common(link) {
+            return !self.life.is_between() && self.wants_common();
+        }
         let Some(carrier) = self.links.get(&link).filter(|_| !self.life.is_between()) else { return false };
         !carrier.control.is_empty()
             || carrier.beat != BeatDue::No
@@ -43,12 +51,14 @@ impl Machine {
                 .is_some_and(|outgoing| outgoing.link == link && !outgoing.queue.is_empty())
     }
 
-    fn write(&self, control: Control) -> Message {
+    /// A message that waited; none if it has become void.
+    fn write(&mut self, control: Control) -> Option<Message> {
         match control {
-            Control::Hello => Message::Hello(self.hello()),
-            Control::Admit { to, known } => Message::Admit(self.admit(to, known)),
-            Control::View => Message::View(self.view()),
-            Control::Ready(message) => *message,
+            Control::Hello => Some(Message::Hello(self.hello())),
+            Control::Admit { to, known } => Some(Message::Admit(self.admit(to, known))),
+            Control::View => Some(Message::View(self.view())),
+            Control::Answer { pacemaker, hurry } => self.write_answer(pacemaker, hurry).map(Message::Answer),
+            Control::Ready(message) => Some(*message),
         }
     }
 
@@ -86,6 +96,9 @@ impl Machine {
     fn say_goodbye(&mut self, link: LinkId) -> Option<Message> {
         let carrier = self.links.get_mut(&link).filter(|carrier| carrier.farewell == Farewell::Due)?;
         carrier.farewell = Farewell::Said;
+        if self.links.values().all(|link| link.farewell == Farewell::Said) {
+            self.retire();
+        }
         Some(Message::Bye(Bye { stream: self.me, last: self.own.last }))
     }
 }

@@ -59,6 +59,7 @@ impl Machine {
         for stream in streams {
             self.settle(stream);
         }
+        self.use_answers();
         self.update_proof();
         self.update_announce();
         self.check_joined();
@@ -147,7 +148,7 @@ impl Machine {
     ) {
         let me = self.me;
         for end in ended {
-            self.learn_end(from, end);
+            self.learn_end(Some(from), end);
         }
         if self.me != me {
             return;
@@ -178,7 +179,8 @@ impl Machine {
         stream.process == self.me.process || self.is_member(stream) || self.tombs.contains(stream)
     }
 
-    fn learn_end(&mut self, from: Stream, end: &Ended) {
+    /// Believes that a stream ended, as a member or the register says.
+    pub(super) fn learn_end(&mut self, from: Option<Stream>, end: &Ended) {
         if end.stream == self.me {
             return self.take_next_incarnation(SelfEnd::Ended);
         }
@@ -191,10 +193,15 @@ impl Machine {
         match end.cause {
             EndCause::Bye | EndCause::Reset => {
                 // Who carried the end out counts all of it.
-                self.note_holder(end.stream, from, end.last);
+                if let Some(from) = from {
+                    self.note_holder(end.stream, from, end.last);
+                }
                 self.end_cleanly(end.stream, end.last, end.cause);
             }
-            cause @ (EndCause::Majority | EndCause::SuccessorHolds | EndCause::Operator) => {
+            cause @ (EndCause::Majority
+            | EndCause::SuccessorHolds
+            | EndCause::Operator
+            | EndCause::Arbiter) => {
                 if self.members.get(&end.stream).is_some_and(Member::is_live) {
                     self.end_in_doubt(end.stream, cause);
                 }
@@ -216,14 +223,16 @@ impl Machine {
 
     /// A stream lived and died unseen. Whoever stores has missed what it wrote: that is repaired if its last
     /// number is known, else all it may have written is distrusted.
-    fn learn_unknown_end(&mut self, from: Stream, end: &Ended) {
+    fn learn_unknown_end(&mut self, from: Option<Stream>, end: &Ended) {
         let is_before_all = self.now.since(self.joining.stores_since()) <= end.ago();
         let wrote_nothing = end.last == Seq::ZERO && end.is_clean();
         if self.joining.takes_bases() || is_before_all || wrote_nothing {
             self.bury(end, Vec::new());
         } else if end.is_clean() && !self.is_full() {
             self.members.insert(end.stream, Member::new(end.name.clone(), self.now, Seq::ZERO, true));
-            self.note_holder(end.stream, from, end.last);
+            if let Some(from) = from {
+                self.note_holder(end.stream, from, end.last);
+            }
             self.end_cleanly(end.stream, end.last, end.cause);
             self.update_roster();
         } else {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use unstale_core::{Input, LinkId, Message, Order};
+use unstale_core::{Input, LinkId, Listing, Message, Order, RegisterRequest, Stream};
 
 use super::wire::{direction, pair};
 use super::world::{World, address, proxy};
@@ -16,6 +16,9 @@ pub(super) enum Happening {
     Writable { node: usize },
     Connect { wire: (usize, usize) },
     Resume { node: usize },
+    Ask { node: usize, own: Stream, request: Box<RegisterRequest> },
+    Answer { node: usize, own: Stream, listing: Box<Listing> },
+    BrokerBack,
 }
 
 /// What will happen, by when.
@@ -65,7 +68,9 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Deliver { link, to, message } => {
-                let known = self.nodes[to].as_ref().is_some_and(|node| node.links.contains_key(&link));
+                let has =
+                    |node: &super::node::Node| node.links.contains_key(&link) || node.common == Some(link);
+                let known = self.nodes[to].as_ref().is_some_and(has);
                 if known {
                     self.input(to, Input::Message { link, message: *message });
                 }
@@ -74,6 +79,9 @@ impl World {
             Happening::Writable { node } => self.after(node),
             Happening::Connect { wire } => self.connect(wire),
             Happening::Resume { node } => self.resume(node),
+            Happening::Ask { node, own, request } => self.at_broker(node, own, &request),
+            Happening::Answer { node, own, listing } => self.take_listing(node, own, *listing),
+            Happening::BrokerBack => self.broker_back(),
         }
     }
 
@@ -127,6 +135,12 @@ impl World {
                 self.send(index, peer, link, message);
             }
         }
+        while let Some(link) = self.nodes[index].as_ref().and_then(|node| node.common)
+            && let Some(message) = self.nodes[index].as_mut().and_then(|node| node.transmit(now, link))
+        {
+            self.send_common(index, &message);
+        }
+        self.ask_broker(index);
         let Some(node) = self.nodes[index].as_mut() else { return };
         if let Some(violation) = node.violation.take() {
             self.violation.get_or_insert(violation);
@@ -179,6 +193,9 @@ impl World {
 
     fn connect(&mut self, (a, b): (usize, usize)) {
         let wire = &self.wires[&(a, b)];
+        if self.broker.as_ref().is_some_and(|broker| broker.is_cut(a) || broker.is_cut(b)) {
+            return;
+        }
         if wire.is_cut || wire.link.is_some() || self.nodes[a].is_none() || self.nodes[b].is_none() {
             return;
         }

@@ -5,10 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a world that is not as it was built is a bug of the simulator")]
 
-use self::scenarios::{counting, ending, joining, lives, proving, reading, stopping, voting};
+use self::scenarios::{
+    counting, ending, hub as around_a_broker, joining, lives, proving, reading, stopping, voting,
+};
 use crate::violation::Violation;
 
 mod agenda;
+pub mod broker;
+pub mod hub;
 pub mod ledger;
 pub mod node;
 pub mod puppet;
@@ -83,4 +87,14 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "act-comes-with-the-proof", run: reading::act_comes_with_the_proof },
     Scenario { name: "foreign-writer", run: reading::foreign_writer },
     Scenario { name: "token-of-the-dead", run: reading::token_of_the_dead },
+    Scenario { name: "newcomer-while-cut-off", run: around_a_broker::newcomer_while_cut_off },
+    Scenario { name: "round-comes-late", run: around_a_broker::round_comes_late },
+    Scenario { name: "lossy-common-link", run: around_a_broker::lossy_common_link },
+    Scenario { name: "answer-missing", run: around_a_broker::answer_missing },
+    Scenario { name: "answers-repeated", run: around_a_broker::answers_repeated },
+    Scenario { name: "register-lost", run: around_a_broker::register_lost },
+    Scenario { name: "broker-restarted", run: around_a_broker::broker_restarted },
+    Scenario { name: "pacemaker-dies", run: around_a_broker::pacemaker_dies },
+    Scenario { name: "two-newcomers", run: around_a_broker::two_newcomers },
+    Scenario { name: "expelled-while-paused", run: around_a_broker::expelled_while_paused },
 ];

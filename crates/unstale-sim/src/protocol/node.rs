@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use unstale_core::{
     Act, ActLog, Announce, Appended, Batch, Config, Event, Frame, Input, Instant, LinkId, Machine, Message,
-    Name, Output, Proof, Seq, State, Stream, Subject, Suspects, Verb, Via,
+    Name, Output, Proof, RegisterRequest, Seq, State, Stream, Subject, Suspects, Verb, Via,
 };
 
 use super::ledger::Ledger;
@@ -29,6 +29,10 @@ pub struct Node {
     pub inbox: VecDeque<Input>,
     /// Its links, and who is at their other end.
     pub links: BTreeMap<LinkId, usize>,
+    /// The link that reaches all.
+    pub common: Option<LinkId>,
+    /// What it asks of the register.
+    pub requests: Vec<RegisterRequest>,
     /// What it said it is.
     pub state: State,
     /// What it said it can prove.
@@ -78,6 +82,8 @@ impl Node {
             paused: false,
             inbox: VecDeque::new(),
             links: BTreeMap::new(),
+            common: None,
+            requests: Vec::new(),
             state: State::Joining,
             proof: Proof::None,
             announce: Announce::Never,
@@ -214,6 +220,7 @@ impl Node {
             Output::NextStream { stream } => self.restart(now, stream),
             Output::Exchanged { id, proof } => self.exchanged.push((id, proof)),
             Output::Confirmed { seq } => self.confirmed = seq,
+            Output::Register(request) => self.requests.push(request),
             Output::Stamp(stamp) => {
                 let wall_ms = self.wall_ms(now);
                 self.log.merge_stamp(stamp, wall_ms);

@@ -151,7 +151,7 @@ fn heal(world: &mut World, fault: &Fault) {
 }
 
 /// Everybody writes, sometimes in bursts or commits, sometimes with the driver late to be told.
-fn write_until(world: &mut World, until: u64) {
+pub(super) fn write_until(world: &mut World, until: u64) {
     while world.now < until && world.violation.is_none() {
         let index = world.random.below(world.nodes.len() as u64) as usize;
         if world.nodes[index].as_ref().is_some_and(|node| !node.paused) {

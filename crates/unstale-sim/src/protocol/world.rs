@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use unstale_core::{
-    Act, Batch, Config, HostProof, Input, Mechanism, Mechanisms, Membership, Message, Name, ProcessId, Range,
-    Seq, Slot, Stream,
+    Act, Batch, Config, HostProof, Input, Mechanism, Mechanisms, Membership, Message, Name, Order, ProcessId,
+    Range, Seq, Slot, Stream,
 };
 
 use super::agenda::{Agenda, Happening};
+use super::broker::Broker;
 use super::node::{Node, act_in, key_act, name, true_wall_ms};
 use super::truth::{Record, Truth};
 use super::wire::{Random, Wire, pair};
@@ -41,6 +42,8 @@ pub struct World {
     pub sent: u64,
     /// The first promise that was broken.
     pub violation: Option<Violation>,
+    /// What the nodes talk through, if their members are registered.
+    pub broker: Option<Broker>,
     pub(super) agenda: Agenda,
     pub(super) next_link: u64,
     configs: Vec<Config>,
@@ -59,11 +62,14 @@ pub enum Members {
     Fixed,
     /// Whoever is found.
     Elastic,
+    /// Whoever is in the register of the world's broker.
+    Registered,
 }
 
 impl World {
     /// `count` nodes called a, b, c, …, none of them started.
     pub fn new(count: usize, members: Members, seed: u64) -> Self {
+        let broker = matches!(members, Members::Registered).then(|| Broker::new(count));
         let names: Vec<Name> = (0..count).map(|index| name(&letter(index))).collect();
         let config = |index: usize| {
             let slots = (0..count).filter(|other| *other != index);
@@ -73,17 +79,22 @@ impl World {
             let membership = match members {
                 Members::Fixed => Membership::Fixed(slots),
                 Members::Elastic => Membership::Elastic,
+                Members::Registered => Membership::Registered,
             };
             Config {
-                address: Some(address(index)),
+                address: broker.is_none().then(|| address(index)),
                 ..Config::new(name("shop"), names[index].clone(), membership)
             }
         };
         let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+        let order = if broker.is_some() { Order::Unordered } else { Order::Fifo };
+        let wire = || Wire { order, ..Wire::default() };
         Self {
             now: SECOND,
             nodes: (0..count).map(|_| None).collect(),
-            wires: pairs.map(|pair| (pair, Wire::default())).collect(),
+            wires: pairs.map(|pair| (pair, wire())).collect(),
+            configs: (0..count).map(config).collect(),
+            broker,
             truth: Truth::default(),
             random: Random(seed | 1),
             filter: None,
@@ -91,7 +102,6 @@ impl World {
             violation: None,
             agenda: Agenda::default(),
             next_link: 0,
-            configs: (0..count).map(config).collect(),
             next_process: 1,
             next_offset: None,
             next_wall_skew_ms: 0,
@@ -149,16 +159,16 @@ impl World {
     #[must_use]
     pub fn unordered(mut self) -> Self {
         for wire in self.wires.values_mut() {
-            wire.order = unstale_core::Order::Unordered;
+            wire.order = Order::Unordered;
         }
         self
     }
 
-    /// Starts all, and waits a second until they have joined.
+    /// Starts all, and waits a second until they have joined, or five until they may in a register that is new.
     #[must_use]
     pub fn join(mut self) -> Self {
         self.start_all();
-        self.run_for(SECOND);
+        self.run_for(if self.broker.is_some() { 5 * SECOND } else { SECOND });
         self.demand_joined();
         self
     }
@@ -186,6 +196,9 @@ impl World {
         node.drain(self.now, &self.truth);
         self.nodes[index] = Some(node);
         self.after(index);
+        if self.broker.is_some() {
+            return self.raise_common(index);
+        }
         for wire in self.wires_of(index) {
             self.connect_in(wire, MS);
         }

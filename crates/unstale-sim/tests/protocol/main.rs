@@ -9,6 +9,7 @@
 mod clusters;
 mod ends;
 mod holes;
+mod hub;
 mod joining;
 mod lease;
 mod lives;

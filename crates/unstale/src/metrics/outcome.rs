@@ -127,6 +127,8 @@ reasons! {
         Successor = "successor",
         /// An operator said so.
         Operator = "operator",
+        /// The arbiter of a register said so.
+        Arbiter = "arbiter",
     }
 }
 
@@ -138,6 +140,7 @@ impl From<EndCause> for EndReason {
             EndCause::Majority => Self::Majority,
             EndCause::SuccessorHolds => Self::Successor,
             EndCause::Operator => Self::Operator,
+            EndCause::Arbiter => Self::Arbiter,
         }
     }
 }
@@ -165,6 +168,12 @@ reasons! {
         SelfEnded = "self-ended",
         /// The driver was late.
         Late = "late",
+        /// The register is in another era.
+        RegisterLost = "register-lost",
+        /// The arbiter was asked to end a member.
+        ExpelAsked = "expel-asked",
+        /// Rounds are opened by another node.
+        Pacemaker = "pacemaker",
         /// Something newer than this table.
         Other = "other",
     }
@@ -185,6 +194,9 @@ impl ProtocolNote {
             Event::SlotVacant { .. } => Self::SlotVacant,
             Event::SelfEnded { .. } => Self::SelfEnded,
             Event::Late { .. } => Self::Late,
+            Event::RegisterLost { .. } => Self::RegisterLost,
+            Event::ExpelAsked { .. } => Self::ExpelAsked,
+            Event::Pacemaker { .. } => Self::Pacemaker,
             _ => Self::Other,
         })
     }

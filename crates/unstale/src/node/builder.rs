@@ -24,6 +24,8 @@ pub enum Membership {
     Fixed(Vec<Peer>),
     /// Whoever comes. Nobody is ended by a vote.
     Elastic,
+    /// Whoever is in the register that the backplane's broker keeps. The broker ends a silent member after 3 s.
+    Registered,
 }
 
 /// What becomes of a write that cannot be announced (P-31).
@@ -188,7 +190,7 @@ impl NodeBuilder {
                 Scopes::Declared(caches.collect())
             }
         };
-        wrong.extend(unfit(properties));
+        wrong.extend(unfit(properties, &membership));
         let (Some(cluster), Some(name), true) = (cluster, name, wrong.is_empty()) else {
             return Err(Error::new(ErrorKind::Config, "start", wrong.join("; ")));
         };
@@ -307,9 +309,14 @@ fn random_seed() -> Result<Seed, String> {
 /// The smallest frame that a backplane has to carry: what the members of a large cluster say of one another fits into it.
 const FRAME_BYTES_MIN: usize = 64 << 10;
 
-fn unfit(properties: &Properties) -> impl Iterator<Item = String> {
-    let registered = (properties.peers == Peers::Registered)
-        .then(|| "the backplane's members are those in a register, which no node reads yet".to_owned());
+fn unfit(properties: &Properties, membership: &unstale_core::Membership) -> impl Iterator<Item = String> {
+    // P-28: who is in a register is a member, and without one nobody can be registered.
+    let has_register = properties.peers == Peers::Registered;
+    let is_registered = *membership == unstale_core::Membership::Registered;
+    let registered = (has_register != is_registered).then(|| {
+        let keeps = if has_register { "a" } else { "no" };
+        format!("the backplane keeps {keeps} register of members, and the membership is another one")
+    });
     let frames = properties.frame_bytes_max;
     let small = (frames < FRAME_BYTES_MIN)
         .then(|| format!("the backplane carries frames of {frames} bytes, {FRAME_BYTES_MIN} are needed"));
@@ -320,7 +327,8 @@ fn default_membership(properties: &Properties) -> Membership {
     match &properties.peers {
         Peers::Fixed(peers) if peers.is_empty() => Membership::Alone,
         Peers::Fixed(peers) => Membership::Fixed(peers.clone()),
-        Peers::Elastic | Peers::Registered => Membership::Elastic,
+        Peers::Elastic => Membership::Elastic,
+        Peers::Registered => Membership::Registered,
     }
 }
 
@@ -338,6 +346,7 @@ fn slots(
     let peers = match membership {
         Membership::Alone => return unstale_core::Membership::Alone,
         Membership::Elastic => return unstale_core::Membership::Elastic,
+        Membership::Registered => return unstale_core::Membership::Registered,
         Membership::Fixed(peers) => peers,
     };
     let mut slots: Vec<Slot> = Vec::with_capacity(peers.len());

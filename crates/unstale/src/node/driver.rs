@@ -238,7 +238,10 @@ impl Driver {
         let Some(leaving) = self.leaving.take() else {
             return;
         };
-        let left = leaving.by.since(self.shared.now());
+        // The goodbye was the last message; what follows it is for the register.
+        let now = self.shared.now();
+        self.carry_out_all(now);
+        let left = leaving.by.since(now);
         let closed =
             time::timeout(left, std::future::poll_fn(|cx| self.links.backplane.poll_close(cx))).await;
         let farewell = if closed.is_ok() { farewell } else { Farewell::CutShort };

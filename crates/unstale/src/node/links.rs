@@ -92,8 +92,10 @@ impl Driver {
                     tracing::info!(what, detail, "backplane note");
                 }
             }
-            // Only with a register, which is not read yet; and events that a later backplane may report ask nothing of this driver.
-            port::Event::UpCommon { .. } | port::Event::Listed(_) | _ => {}
+            port::Event::UpCommon { link } => self.common_up(now, LinkId(link.0)),
+            port::Event::Listed(listing) => self.take_listing(now, &listing),
+            // Events that a later backplane may report ask nothing of this driver.
+            _ => {}
         }
     }
 
@@ -104,6 +106,14 @@ impl Driver {
         self.links.open.insert(id, link);
         self.shared.metrics.links.set(self.links.open.len() as u64);
         self.input(now, Input::LinkUp { link: id, order: self.links.order, dialled });
+    }
+
+    fn common_up(&mut self, now: Instant, id: LinkId) {
+        tracing::debug!(link = id.0, "common link up");
+        let link = Link { remote: "all peers".to_owned(), room: Room::Full, bad_frames: 0 };
+        self.links.open.insert(id, link);
+        self.shared.metrics.links.set(self.links.open.len() as u64);
+        self.input(now, Input::CommonUp { link: id });
     }
 
     fn receive(&mut self, now: Instant, link: LinkId, frame: Bytes) {
@@ -194,6 +204,7 @@ fn said_last(message: &Message) -> Option<(Stream, Seq)> {
         Message::Admit(admit) => Some((admit.stream, admit.last)),
         Message::Bye(bye) => Some((bye.stream, bye.last)),
         Message::Reset(reset) => Some((reset.stream, reset.last)),
+        Message::Answer(answer) => Some((answer.stream, answer.last)),
         Message::Want(_)
         | Message::DigestWant(_)
         | Message::Digest(_)
@@ -201,6 +212,7 @@ fn said_last(message: &Message) -> Option<(Stream, Seq)> {
         | Message::ViewWant(_)
         | Message::View(_)
         | Message::Vote(_)
+        | Message::Round(_)
         | _ => None,
     }
 }

@@ -44,6 +44,13 @@ impl Driver {
             ProtocolEvent::Late { by } => tracing::warn!(?by, "driver late"),
             ProtocolEvent::VoteCast { on } => tracing::info!(?on, "vote cast"),
             ProtocolEvent::SlotVacant { slot } => tracing::info!(%slot, "slot vacant"),
+            ProtocolEvent::RegisterLost { era } => tracing::warn!(era, "register lost its entries"),
+            ProtocolEvent::ExpelAsked { stream, name } => {
+                tracing::warn!(%stream, %name, "arbiter asked to end a silent member");
+            }
+            ProtocolEvent::Pacemaker { stream, name } => {
+                tracing::info!(%stream, %name, "rounds are opened by another node");
+            }
             _ => tracing::debug!(?event, "protocol event"),
         }
         self.shared.events.report(|| Event::Protocol(event));

@@ -75,6 +75,7 @@ impl Driver {
                 self.shared.exchanges.finish(id);
             }
             Output::Confirmed { seq } => self.confirm(seq),
+            Output::Register(request) => self.ask_register(request),
             Output::Stamp(stamp) => self.merge_stamp(stamp),
             Output::Event(event) => self.observe(event),
         }

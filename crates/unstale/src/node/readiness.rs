@@ -61,7 +61,9 @@ impl Readiness {
     }
 
     /// One JSON object: `ready`, `state`, `name`, `stream`, `writable`, `lease_ms` and `proof_age_ms` (absent where there is none),
-    /// `electorate`, `members`, `slots`, `limits`.
+    /// `electorate`, `members`, `slots`, `register` (its era, whether that has lasted long enough, and the age of the last reading and of
+    /// the last renewal) and `rounds` (the pacemaker, the number and age of its newest round, whom it waits for) where there are such,
+    /// `limits`.
     pub fn to_json(&self) -> String {
         let status = &*self.status;
         let mut json = String::from("{");
@@ -88,8 +90,10 @@ impl Readiness {
             let _ = write!(json, "{comma}{{\"address\":{}", Quoted(&address));
             let _ = write!(json, ",\"taken\":{},\"vacant\":{}}}", slot.member.is_some(), slot.vacant);
         }
+        json.push(']');
+        write_register(&mut json, status);
         let limits = &status.limits;
-        let _ = write!(json, "],\"limits\":{{\"members\":{},\"links\":{}", limits.members, limits.links);
+        let _ = write!(json, ",\"limits\":{{\"members\":{},\"links\":{}", limits.members, limits.links);
         let _ = write!(json, ",\"ended\":{},\"message_bytes\":{}", limits.ended, limits.message_bytes);
         let _ = write!(json, ",\"peer_queue_bytes\":{}}}}}", limits.peer_queue.bytes);
         json
@@ -105,6 +109,30 @@ impl Readiness {
         if let Some(age) = self.proof_age {
             metrics.push_seconds(names::PROOF_AGE_SECONDS, vec![], age);
         }
+    }
+}
+
+/// Who takes part, and what proves, where members are registered (P-28).
+fn write_register(json: &mut String, status: &Status) {
+    if let Some(register) = &status.register {
+        let _ = write!(json, ",\"register\":{{\"settled\":{},\"arbiter\":\"register\"", register.settled);
+        if let Some(era) = register.era {
+            let _ = write!(json, ",\"era\":\"{era:016x}\"");
+        }
+        write_millis(json, "read_ms", register.read_ago);
+        write_millis(json, "renewed_ms", register.renewed_ago);
+        json.push('}');
+    }
+    if let Some(rounds) = &status.rounds {
+        let _ = write!(json, ",\"rounds\":{{\"pacemaker\":{}", Quoted(rounds.name.as_str()));
+        let _ = write!(json, ",\"term\":\"{}\",\"number\":{}", rounds.pacemaker, rounds.number);
+        write_millis(json, "ago_ms", Some(rounds.ago));
+        json.push_str(",\"awaited\":[");
+        for (index, name) in rounds.awaited.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let _ = write!(json, "{comma}{}", Quoted(name.as_str()));
+        }
+        json.push_str("]}");
     }
 }
 

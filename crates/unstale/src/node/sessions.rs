@@ -147,7 +147,7 @@ impl Sessions {
             newly = count.settled.is_none();
             let settled = match cause {
                 EndCause::SuccessorHolds | EndCause::Operator => Settled::All,
-                EndCause::Majority | EndCause::Bye | EndCause::Reset => {
+                EndCause::Majority | EndCause::Arbiter | EndCause::Bye | EndCause::Reset => {
                     Settled::UpTo(count.heard.max(count.have))
                 }
             };

@@ -9,6 +9,7 @@ mod lifecycle;
 mod links;
 mod membership;
 mod proof;
+mod registered;
 mod scopes;
 mod sessions;
 mod writes;

@@ -2,6 +2,7 @@
 
 pub(super) mod counting;
 pub(super) mod ending;
+pub(super) mod hub;
 pub(super) mod joining;
 pub(super) mod lives;
 pub(super) mod proving;
