@@ -7,12 +7,12 @@ use bytes::Bytes;
 use unstale_codec::fusion::{Action, Text, Ticks};
 use unstale_port::{Error, Foreign, ForeignFeed, ProcessBytes, Reply, Script, Scripts, Store};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, ticks};
 use crate::feed::Feed;
 use crate::layout::Place;
 use crate::marks::Marks;
 use crate::recent::Recent;
-use crate::settings::FusionSettings;
+use crate::settings::{FusionSettings, SKEW_MAX};
 use crate::store::FusionStore;
 use crate::telling::{self, Ours};
 
@@ -176,8 +176,13 @@ impl Core {
         format!("{step:016x}{}", self.settings.instance_id).into()
     }
 
-    pub(crate) fn marks(&self) -> MutexGuard<'_, Marks> {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes the value of a mark, and returns the highest one. One that is far ahead is not remembered: it would outlive the
+    /// clock that made it.
+    pub(crate) fn note_mark(&self, mark: &Text, value: Ticks) -> Ticks {
+        if value > ticks(self.clock.now()).plus(SKEW_MAX) {
+            return value;
+        }
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).note(mark, value)
     }
 
     pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {

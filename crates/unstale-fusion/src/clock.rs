@@ -13,6 +13,9 @@ const STEP: u64 = 1_000_000;
 /// Added to a lead that was seen: it is measured at the arrival of a message, which is later than its making.
 const LEAD_SLACK: Duration = Duration::from_millis(10);
 
+/// A lead that was not seen again is forgotten after twice this.
+const LEAD_WINDOW: u64 = 300_000_000;
+
 /// What is known of the server's clock and of the foreign writers'. Microseconds since 1970.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -26,8 +29,9 @@ struct Known {
     base: u64,
     is_heard: bool,
     last: Ticks,
-    /// How far the fastest foreign clock is ahead of the server's.
-    lead: Duration,
+    /// How far the fastest foreign clock was ahead of the server's, in this window and in the one before.
+    leads: [Duration; 2],
+    window_began: u64,
     far_ahead: u64,
 }
 
@@ -39,7 +43,8 @@ impl Clock {
             base: micros(since),
             is_heard: false,
             last: Ticks(0),
-            lead: Duration::ZERO,
+            leads: [Duration::ZERO; 2],
+            window_began: 0,
             far_ahead: 0,
         };
         Self { origin: Instant::now(), known: Mutex::new(known) }
@@ -79,18 +84,23 @@ impl Clock {
 
     /// A foreign writer has said that it is so late now.
     pub(crate) fn foreign(&self, timestamp: Ticks) {
-        let lead = timestamp.since(ticks(self.now()));
+        let now = self.now();
+        let lead = timestamp.since(ticks(now));
         let mut known = self.lock();
+        known.turn_window(now);
         if lead > SKEW_MAX {
             known.far_ahead += 1;
         } else if !lead.is_zero() {
-            known.lead = known.lead.max(lead + LEAD_SLACK);
+            known.leads[0] = known.leads[0].max(lead + LEAD_SLACK);
         }
     }
 
     /// How far foreign clocks are known to be ahead.
     pub(crate) fn lead(&self) -> Duration {
-        self.lock().lead
+        let now = self.now();
+        let mut known = self.lock();
+        known.turn_window(now);
+        known.leads[0].max(known.leads[1])
     }
 
     /// How many foreign timestamps were too far ahead to be followed.
@@ -100,6 +110,16 @@ impl Clock {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn turn_window(&mut self, now: u64) {
+        let age = now.saturating_sub(self.window_began);
+        if age >= LEAD_WINDOW {
+            let before = if age < 2 * LEAD_WINDOW { self.leads[0] } else { Duration::ZERO };
+            (self.leads, self.window_began) = ([Duration::ZERO, before], now);
+        }
     }
 }
 
@@ -157,5 +177,9 @@ mod tests {
         assert!(lead > Duration::from_secs(9) && lead < Duration::from_secs(11), "{lead:?}");
         clock.foreign(ahead(3_600));
         assert_eq!((clock.lead(), clock.far_ahead()), (lead, 1));
+        clock.heard(clock.now() + LEAD_WINDOW);
+        assert_eq!(clock.lead(), lead, "remembered");
+        clock.heard(clock.now() + LEAD_WINDOW);
+        assert_eq!(clock.lead(), Duration::ZERO, "not seen again");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use unstale_codec::fusion::{Envelope, Format, Metadata, Text, Ticks, ValueForm};
+use unstale_codec::fusion::{Envelope, Format, Metadata, Text, Ticks, ValueForm, ValueType};
 use unstale_port::{Error, Kind, Record, Retry};
 
 use crate::clock::{micros_of, ticks};
@@ -105,7 +105,7 @@ pub(crate) fn envelope(
     });
     let tags = tags.collect::<Result<Vec<_>, _>>()?;
     let envelope = Envelope {
-        value: form_of(settings, record.value.clone()),
+        value: form_of(settings, record.value.clone())?,
         timestamp,
         logical_expiration: now.plus(record.fresh_for),
         tags: (!tags.is_empty()).then_some(tags),
@@ -118,22 +118,42 @@ pub(crate) fn envelope(
 
 /// The value's bytes, or none for null.
 fn value_of(settings: &FusionSettings, form: ValueForm) -> Option<Bytes> {
-    let null: &[u8] = match settings.format {
-        Format::SystemTextJson | Format::Newtonsoft => b"null",
-        Format::MessagePack => &[0xc0],
-        Format::MemoryPack(_) | Format::ProtobufNet => &[],
-    };
     if form.0.is_empty() {
         return settings.default_value.clone();
     }
-    (form.0 != null).then_some(form.0)
+    (null(&settings.format) != Some(&form.0[..])).then_some(form.0)
 }
 
-fn form_of(settings: &FusionSettings, value: Option<Bytes>) -> ValueForm {
+fn form_of(settings: &FusionSettings, value: Option<Bytes>) -> Result<ValueForm, Error> {
     match (&settings.format, value) {
-        (_, Some(value)) => ValueForm(value),
-        (Format::MemoryPack(_), None) => ValueForm(Bytes::from_static(&[0xff; 4])),
-        (_, None) => ValueForm::default(),
+        (_, Some(value)) => Ok(ValueForm(value)),
+        (Format::MemoryPack(value_type), None) => {
+            let null = null(&settings.format);
+            let null = null.ok_or_else(|| refused(format!("no value, and {value_type} has no null")))?;
+            Ok(ValueForm(Bytes::from_static(null)))
+        }
+        // The envelope leaves it out, or says null by itself.
+        (_, None) => Ok(ValueForm::default()),
+    }
+}
+
+/// How a serializer writes null, where it does not leave it out.
+fn null(format: &Format) -> Option<&'static [u8]> {
+    match format {
+        Format::SystemTextJson | Format::Newtonsoft => Some(b"null"),
+        Format::MessagePack => Some(&[0xc0]),
+        Format::ProtobufNet => None,
+        Format::MemoryPack(value_type) => {
+            let inner = if let ValueType::Nullable(inner) = value_type { inner } else { value_type };
+            match inner {
+                // Their lengths are -1, a class has no members.
+                ValueType::Text | ValueType::Bytes | ValueType::List(_) | ValueType::Map(..) => {
+                    Some(&[0xff; 4])
+                }
+                ValueType::Object(_) => Some(&[0xff]),
+                ValueType::Scalar(_) | ValueType::Nullable(_) => None,
+            }
+        }
     }
 }
 

@@ -142,7 +142,7 @@ impl Listening {
             };
         };
         if is_mark {
-            core.marks().note(key, message.timestamp);
+            core.note_mark(key, message.timestamp);
         } else if ours.stamp != 0 {
             // An expiry is said to be later than it is, so that .NET nodes obey it.
             let later = if message.action == Action::Expire { SKEW_MAX } else { Duration::ZERO };
@@ -152,7 +152,7 @@ impl Listening {
     }
 
     async fn take_mark(&mut self, message: &BackplaneMessage) {
-        let highest = self.core.marks().note(&message.cache_key, message.timestamp);
+        let highest = self.core.note_mark(&message.cache_key, message.timestamp);
         let key = message.cache_key.clone();
         if message.timestamp < highest {
             self.repairs.begin(Repair::RaiseAgain(key.clone(), highest)).await;

@@ -11,27 +11,31 @@ use crate::entry::Entry;
 use crate::replies::{Content, number};
 use crate::settings::FusionSettings;
 
-/// The highest marks that are remembered; of others an older mark that comes late is not answered.
-const REMEMBERED_MAX: usize = 65_536;
+/// Twice so many marks are remembered at most: those that were noted last. Of others an older mark that comes late is not
+/// answered.
+const GENERATION_MAX: usize = 32_768;
 
 /// The highest value seen of each mark, by its key in messages.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    highest: HashMap<Text, Ticks>,
+    young: HashMap<Text, Ticks>,
+    old: HashMap<Text, Ticks>,
 }
 
 impl Marks {
     /// Notes a value, and returns the highest one.
     pub(crate) fn note(&mut self, mark: &Text, value: Ticks) -> Ticks {
-        if let Some(highest) = self.highest.get_mut(mark) {
+        if let Some(highest) = self.young.get_mut(mark) {
             *highest = value.max(*highest);
             return *highest;
         }
-        if self.highest.len() < REMEMBERED_MAX {
-            // What was decoded shares the bytes of its message.
-            self.highest.insert(Text::from(mark.as_str()), value);
+        let highest = self.old.remove(mark).map_or(value, |before| before.max(value));
+        if self.young.len() == GENERATION_MAX {
+            self.old = std::mem::take(&mut self.young);
         }
-        value
+        // What was decoded shares the bytes of its message.
+        self.young.insert(Text::from(mark.as_str()), highest);
+        highest
     }
 }
 
@@ -98,6 +102,15 @@ mod tests {
         assert_eq!(marks.note(&mark, Ticks(3)), Ticks(5));
         assert_eq!(marks.note(&mark, Ticks(9)), Ticks(9));
         assert_eq!(marks.note(&Text::from("__fc:t:b"), Ticks(1)), Ticks(1));
+        for n in 0..GENERATION_MAX {
+            marks.note(&Text::from(n.to_string()), Ticks(1));
+        }
+        assert_eq!(marks.note(&mark, Ticks(3)), Ticks(9), "still remembered");
+        for n in 0..3 * GENERATION_MAX {
+            marks.note(&Text::from(n.to_string()), Ticks(1));
+        }
+        assert!(marks.young.len() + marks.old.len() <= 2 * GENERATION_MAX);
+        assert_eq!(marks.note(&mark, Ticks(3)), Ticks(3), "forgotten");
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl FusionSettings {
         self
     }
 
-    /// How long marks of tags and clears are kept: longer than any entry lives. Default, and at least: 10 days, as .NET.
+    /// How long marks of tags and clears are kept, and entries of ours at the longest: a mark outlives what it hides. Default,
+    /// and at least: 10 days, as .NET. .NET nodes have to keep no entry longer.
     #[must_use]
     pub const fn marks_kept(mut self, duration: Duration) -> Self {
         self.marks_kept = duration;

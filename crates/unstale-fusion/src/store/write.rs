@@ -107,7 +107,7 @@ pub(super) async fn raise(core: &Core, place: &Place, stamp: u64) -> Result<(), 
 pub(crate) async fn raise_now(core: &Core, place: &Place, stamp: u64) -> Result<(), Error> {
     if !core.settings.has_second_level {
         let value = core.clock.stamp().plus(core.clock.lead());
-        let value = core.marks().note(&place.cache_key, value);
+        let value = core.note_mark(&place.cache_key, value);
         publish(core, core.act(Action::Set, &place.cache_key, value, stamp)?).await?;
         return Ok(());
     }
@@ -119,7 +119,7 @@ pub(crate) async fn raise_now(core: &Core, place: &Place, stamp: u64) -> Result<
         let before = mark(core, &content).value;
         let above = if before < Ticks::MAX { Ticks(before.0 + 1) } else { Ticks(0) };
         let ours = ticks(now).max(core.clock.stamp()).plus(core.clock.lead());
-        let value = core.marks().note(&place.cache_key, ours.max(above));
+        let value = core.note_mark(&place.cache_key, ours.max(above));
         let (is_written, found) = write_mark(core, place, &content, value, now, stamp).await?;
         if is_written {
             core.clock.fold(value);
@@ -196,7 +196,8 @@ async fn put(
     let now = ticks(core.clock.now());
     let data = entry::envelope(&core.settings, record, timestamp, now)?;
     // Not a whole microsecond, so that it hardly ever equals what a .NET node writes.
-    let absexp = now.plus(record.keep_for).0 / 10 * 10 + 7;
+    let keep_for = record.keep_for.min(core.settings.marks_kept);
+    let absexp = now.plus(keep_for).0 / 10 * 10 + 7;
     let mut keys = vec![place.hash.clone(), place.side.clone()];
     keys.extend(core.clears.iter().map(|place| place.hash.clone()));
     for tag in &record.tags {
@@ -211,7 +212,7 @@ async fn put(
         absexp.to_string().into(),
         data,
         word(record.fresh_for.as_millis().min(1 << 50) as u64),
-        word(millis(record.keep_for)),
+        word(millis(keep_for)),
         word(millis(core.settings.notes_kept())),
         core.channel.clone(),
         message,

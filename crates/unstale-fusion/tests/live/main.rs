@@ -2,4 +2,5 @@
 
 mod both_ways;
 mod holes;
+mod outages;
 mod peer;

@@ -26,7 +26,7 @@ pub(crate) const FORMATS: [(Format, &str); 3] = [
 pub(crate) struct Ours {
     pub(crate) cache: Cache<String, String>,
     pub(crate) fusion: FusionCache,
-    pub(crate) _node: Node,
+    pub(crate) node: Node,
 }
 
 impl Ours {
@@ -51,7 +51,7 @@ impl Ours {
         };
         let cache = builder.build().expect("a sound cache");
         timeout(PATIENCE, cache.until_heard()).await.expect("Redis is there");
-        Self { cache, fusion, _node: node }
+        Self { cache, fusion, node }
     }
 
     pub(crate) async fn set(&self, key: &str, value: &str, tags: &[&'static str]) {

@@ -174,6 +174,50 @@ async fn what_is_no_entry_is_a_miss_and_can_be_written() {
 }
 
 #[tokio::test]
+async fn every_serializer_keeps_values_nothings_tags_and_marks() {
+    needs!(Program::RedisServer);
+    let text: unstale_fusion::ValueType = "string".parse().expect("a type");
+    let cases: [(Format, &'static [u8]); 5] = [
+        (Format::SystemTextJson, b"\"v\""),
+        (Format::Newtonsoft, b"\"v\""),
+        (Format::MessagePack, b"\xa1v"),
+        (Format::MemoryPack(text), b"\xfe\xff\xff\xff\x01\x00\x00\x00v"),
+        (Format::ProtobufNet, b"\x0a\x01v"),
+    ];
+    for (format, bytes) in cases {
+        let redis = Redis::start().await.expect("redis starts");
+        let store = open(&redis, format.clone(), "").await.store();
+        for value in [Some(Bytes::from_static(bytes)), None] {
+            let name = if value.is_some() { "value" } else { "nothing" };
+            let written = Record { value: value.clone(), tags: vec![key("t")], ..record("") };
+            let done = store.put("c", key(name), written, Condition::Newer).await;
+            assert_eq!(done.expect("the store answers"), Written::Stored, "{format:?}");
+            let found = store.get("c", &[key(name)], Intent::Read).await.expect("the store answers");
+            let found = found[0].record.clone().unwrap_or_else(|| panic!("{name} in {format:?}"));
+            assert_eq!((found.value, found.tags), (value, vec![key("t")]), "{format:?}");
+        }
+        store.raise(Some("c"), Some(key("t")), 20).await.expect("the store answers");
+        let keys = [key("value"), key("nothing")];
+        let found = store.get("c", &keys, Intent::Read).await.expect("the store answers");
+        assert!(found.iter().all(|found| found.record.is_none()), "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_serializer_leaves_out_is_the_default_of_its_type_if_that_was_said() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let server = unstale_redis::Settings::parse(&redis.url()).and_then(unstale_redis::SharedRedis::open);
+    let server = server.expect("one server");
+    server.connection().until_up().await;
+    let settings = unstale_fusion::FusionSettings::new("c", Format::Newtonsoft).default_value("0");
+    let store = unstale_fusion::FusionCache::open(server, settings).expect("sound settings").store();
+    let data = format!(r#"{{"t":{0},"l":{0}}}"#, ticks(&redis).await + 600_000_000);
+    command(&redis, &["HSET", "v2:k", "absexp", "3155378975999999999", "sldexp", "-1", "data", &data]).await;
+    assert_eq!(value(&store, "k").await, Some(key("0")));
+}
+
+#[tokio::test]
 async fn a_mark_is_never_lowered_and_outlives_what_it_hides() {
     needs!(Program::RedisServer);
     let redis = Redis::start().await.expect("redis starts");
