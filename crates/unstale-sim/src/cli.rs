@@ -80,6 +80,8 @@ pub enum World {
     Cluster,
     /// Nodes that come and go
     Mesh,
+    /// Nodes that come and go around a broker
+    Hub,
 }
 
 impl World {
@@ -89,6 +91,7 @@ impl World {
             Self::Small => WorldKind::Small,
             Self::Cluster => WorldKind::Cluster,
             Self::Mesh => WorldKind::Mesh,
+            Self::Hub => WorldKind::Hub,
         }
     }
 }

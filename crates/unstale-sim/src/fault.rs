@@ -74,6 +74,12 @@ faults! {
     Leave = "leave",
     /// Frames of a dead life come again from its successor's links.
     IncarnationReuse = "incarnation-reuse",
+    /// A broker loses its register.
+    RegisterLost = "register-lost",
+    /// A broker goes away, and comes back with its register or without.
+    BrokerRestart = "broker-restart",
+    /// A broker drops a subscriber.
+    SubscriberDropped = "subscriber-dropped",
     /// The second level takes its time.
     SlowStore = "slow-store",
 }

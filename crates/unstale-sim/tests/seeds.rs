@@ -28,6 +28,14 @@ fn no_promise_is_broken_while_nodes_come_and_go() {
 }
 
 #[test]
+fn no_promise_is_broken_around_a_broker() {
+    let summary = run(WorldKind::Hub, 12);
+    for fault in ["register-lost", "broker-restart", "subscriber-dropped"] {
+        assert!(summary.faults[fault] > 0, "{fault} was never injected");
+    }
+}
+
+#[test]
 fn no_promise_is_broken_in_a_larger_cluster() {
     run(WorldKind::Cluster, 2);
 }

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use unstale_codec::native;
 use unstale_core::Message;
-use unstale_port::{Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, Retry};
+use unstale_port::{
+    Backplane, Delivery, Error, Event, Frame, Kind, LinkId, Peers, Properties, RegisterRequest, Retry,
+};
 
 use super::wire::Seat;
 use super::{Life, Net, Network, Storm, lock};
@@ -54,6 +56,7 @@ impl Network {
                 sent: VecDeque::new(),
             };
             net.seats.insert(life, seat);
+            net.subscribe(life);
             for other in others {
                 let at = net.now + net.dice.below(20) * super::MS;
                 net.redials.insert((life, other), at);
@@ -73,6 +76,10 @@ impl Network {
 
 impl Net {
     fn send(&mut self, life: Life, link: LinkId, frame: &Frame) -> Result<(), Error> {
+        if self.is_common(life, link) {
+            self.send_common(life, link, frame);
+            return Ok(());
+        }
         let Some(end) = self.links.get_mut(&link).filter(|end| end.life == life && !end.broken) else {
             return Err(Error::new(Kind::Gone, Retry::Never, "send", format!("link {} is down", link.0)));
         };
@@ -120,7 +127,7 @@ impl Net {
     }
 
     /// How many copies of a frame arrive.
-    fn copies(&mut self) -> u64 {
+    pub(super) fn copies(&mut self) -> u64 {
         if self.quality.delivery == Delivery::Fifo {
             return 1;
         }
@@ -143,7 +150,7 @@ impl Net {
         1
     }
 
-    fn arrival(&mut self) -> u64 {
+    pub(super) fn arrival(&mut self) -> u64 {
         let quality = self.quality;
         let mut way = quality.latency + self.dice.below(quality.jitter + 1);
         if quality.tail > 0 && self.dice.hits(quality.tail) {
@@ -176,6 +183,7 @@ impl Net {
 
     fn leave(&mut self, life: Life) {
         let Some(seat) = self.seats.remove(&life) else { return };
+        self.unsubscribe(life);
         let frames = seat.sent.into_iter().collect();
         self.ghosts.insert(seat.node, frames);
         self.redials.retain(|(dialler, dialled), _| *dialler != life && *dialled != life);
@@ -258,6 +266,10 @@ impl Backplane for SimBackplane {
         for waker in wakes {
             waker.wake();
         }
+    }
+
+    fn register(&mut self, request: RegisterRequest) {
+        lock(&self.net).ask(self.life, request);
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {

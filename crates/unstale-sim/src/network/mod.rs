@@ -1,6 +1,7 @@
 //! The simulated network: links between processes that lose, repeat, reorder, delay, stall and break.
 
 mod backplane;
+mod broker;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::dice::Dice;
 use crate::fault::{Fault, Faults};
 
 pub use backplane::Tap;
+use broker::Broker;
 use wire::{Seat, Wire};
 
 /// One life of a simulated process, as the network sees it.
@@ -68,6 +70,8 @@ pub(crate) struct Net {
     frozen: BTreeSet<Life>,
     /// What nodes sent in earlier lives, a few of each.
     ghosts: BTreeMap<usize, Vec<Bytes>>,
+    /// Between all, if the links are a broker's.
+    broker: Option<Broker>,
     faults: Faults,
     wakes: Vec<std::task::Waker>,
 }
@@ -102,6 +106,7 @@ impl Network {
             storms: Vec::new(),
             frozen: BTreeSet::new(),
             ghosts: BTreeMap::new(),
+            broker: None,
             faults,
             wakes: Vec::new(),
         };
@@ -190,6 +195,7 @@ impl Net {
             self.redials.remove(&(dialler, dialled));
             self.connect(dialler, dialled);
         }
+        self.advance_broker();
         self.deliver();
     }
 
@@ -197,6 +203,10 @@ impl Net {
         let later = self.under_way.split_off(&(self.now + 1, 0));
         let arrived = std::mem::replace(&mut self.under_way, later);
         for ((_, number), (link, frame)) in arrived {
+            if let Some(life) = self.common_owner(link) {
+                self.tell(life, Event::Received { link, frame });
+                continue;
+            }
             let Some(end) = self.links.get(&link) else { continue };
             let Some((from, to)) = self.nodes_of(end) else { continue };
             if let Some(&until) = self.stalls.get(&(from, to)) {
@@ -234,6 +244,9 @@ impl Net {
         let live = self.links.values().any(|end| end.life == dialler && end.peer == dialled && !end.broken);
         if live {
             return;
+        }
+        if !self.is_linked(dialler) || !self.is_linked(dialled) {
+            return self.dial_later(dialler, dialled);
         }
         let hindered = self.cuts.contains_key(&pair(from.0, to.0))
             || self.stalls.contains_key(&(from.0, to.0))

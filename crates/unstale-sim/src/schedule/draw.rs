@@ -19,7 +19,7 @@ pub fn draw(seed: u64, kind: WorldKind) -> Schedule {
     let shape = draw_shape(&mut dice, kind);
     let busy = match kind {
         WorldKind::Small => dice.between(4_000, 7_000),
-        WorldKind::Mesh => dice.between(6_000, 9_000),
+        WorldKind::Mesh | WorldKind::Hub => dice.between(6_000, 9_000),
         WorldKind::Cluster => dice.between(4_000, 6_000),
     };
     let mut events = Vec::new();
@@ -34,8 +34,13 @@ fn draw_shape(dice: &mut Dice, kind: WorldKind) -> Shape {
         WorldKind::Small => dice.pick(&[2, 3, 3, 3, 3, 4]),
         WorldKind::Cluster => dice.pick(&[5, 7, 9, 12, 16, 24, 50]),
         WorldKind::Mesh => dice.pick(&[3, 4, 5, 6, 8]),
+        WorldKind::Hub => dice.pick(&[2, 3, 3, 4, 5, 8]),
     };
-    let first = if kind == WorldKind::Mesh { nodes - dice.below(nodes as u64 / 2) as usize } else { nodes };
+    let first = if matches!(kind, WorldKind::Mesh | WorldKind::Hub) {
+        nodes - dice.below(nodes as u64 / 2) as usize
+    } else {
+        nodes
+    };
     let rows = dice.between(6, 24) as u16;
     let layout = Layout { rows, pages: rows / 2, books: rows / 4, tags: dice.between(1, 4) as u16 };
     let (store, fail_safe) = (dice.hits(150), dice.hits(500));
@@ -58,7 +63,7 @@ fn draw_shape(dice: &mut Dice, kind: WorldKind) -> Shape {
         capacity: if dice.hits(300) { dice.between(3, 8) } else { 60 },
         store,
     };
-    let unordered = dice.hits(350);
+    let unordered = dice.hits(350) || kind == WorldKind::Hub;
     let quality = Quality {
         delivery: if unordered { Delivery::Unordered } else { Delivery::Fifo },
         latency: dice.pick(&[4, 5, 8]) * MS,
@@ -77,7 +82,7 @@ fn draw_shape(dice: &mut Dice, kind: WorldKind) -> Shape {
         manner,
         quality,
         // Where no majority can end a dead process, its successor has to.
-        listening: kind == WorldKind::Mesh || nodes == 2 || dice.hits(500),
+        listening: kind != WorldKind::Hub && (kind == WorldKind::Mesh || nodes == 2 || dice.hits(500)),
         skew_ms: if dice.hits(300) { 60_000 } else { 0 },
         drift: if dice.hits(500) { 500 } else { 0 },
         to_the_letter: !store && manner.conditional == 0,
@@ -131,7 +136,7 @@ fn faults(dice: &mut Dice, shape: &Shape, busy: u64, events: &mut Vec<(u64, Acti
     let mut at = dice.between(600, 1_800);
     let pace = dice.pick(&[300, 700, 1_500]);
     // Per seed a few kinds only, so that each comes alone often enough.
-    let kinds: Vec<u64> = (0..dice.between(1, 4)).map(|_| dice.below(FAULT_KINDS)).collect();
+    let kinds: Vec<u64> = (0..dice.between(1, 4)).map(|_| dice.below(fault_kinds(shape.kind))).collect();
     let mut down_for_good = false;
     while at < busy {
         let rest = busy - at;
@@ -141,7 +146,9 @@ fn faults(dice: &mut Dice, shape: &Shape, busy: u64, events: &mut Vec<(u64, Acti
         if let Some(mut action) = action {
             // One node at most stays dead, where the others can end it.
             if let Action::Crash { back, .. } | Action::Leave { back, .. } = &mut action {
-                let may_stay = !down_for_good && shape.kind != WorldKind::Mesh && shape.nodes >= 3;
+                let may_stay = !down_for_good
+                    && !matches!(shape.kind, WorldKind::Mesh | WorldKind::Hub)
+                    && shape.nodes >= 3;
                 if may_stay && dice.hits(120) {
                     *back = None;
                     down_for_good = true;
@@ -153,10 +160,17 @@ fn faults(dice: &mut Dice, shape: &Shape, busy: u64, events: &mut Vec<(u64, Acti
         }
         at += dice.between(1, 2 * pace);
     }
-    healed
+    // Whoever died last is ended after L, and only then is a newcomer of a register that was lost let in.
+    if shape.kind == WorldKind::Hub { healed + 3_500 } else { healed }
 }
 
-const FAULT_KINDS: u64 = 13;
+/// How many kinds of faults there are: of a broker a few more.
+const fn fault_kinds(kind: WorldKind) -> u64 {
+    match kind {
+        WorldKind::Small | WorldKind::Cluster | WorldKind::Mesh => 13,
+        WorldKind::Hub => 16,
+    }
+}
 
 fn draw_fault(dice: &mut Dice, shape: &Shape, kind: u64, time: Duration) -> Option<Action> {
     let node = dice.below(shape.nodes as u64) as usize;
@@ -190,7 +204,10 @@ fn draw_fault(dice: &mut Dice, shape: &Shape, kind: u64, time: Duration) -> Opti
         }
         10 => Action::Haunt { node },
         11 => Action::Cancel { node },
-        _ if shape.kind == WorldKind::Mesh => Action::Leave { node, back },
+        13 => Action::LoseRegister,
+        14 => Action::RestartBroker { time, empty: dice.hits(500) },
+        15 => Action::DropSubscriber { node, time },
+        _ if matches!(shape.kind, WorldKind::Mesh | WorldKind::Hub) => Action::Leave { node, back },
         _ if dice.hits(300) => Action::Leave { node, back },
         _ if dice.hits(150) => Action::Flood { node, acts: dice.pick(&[6_000, 6_000, 6_000, 70_000]) },
         _ => return None,

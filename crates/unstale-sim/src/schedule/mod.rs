@@ -22,11 +22,13 @@ pub enum WorldKind {
     Cluster,
     /// Nodes that come and go, without a list.
     Mesh,
+    /// Nodes that come and go around a broker, with its register and its common link.
+    Hub,
 }
 
 impl WorldKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Small, Self::Cluster, Self::Mesh];
+    pub const ALL: [Self; 4] = [Self::Small, Self::Cluster, Self::Mesh, Self::Hub];
 
     /// Its name, as the command line has it.
     pub const fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl WorldKind {
             Self::Small => "small",
             Self::Cluster => "cluster",
             Self::Mesh => "mesh",
+            Self::Hub => "hub",
         }
     }
 }
@@ -205,6 +208,22 @@ pub enum Action {
         /// When it comes back; nothing if never.
         back: Option<Duration>,
     },
+    /// The broker loses its register.
+    LoseRegister,
+    /// The broker goes away.
+    RestartBroker {
+        /// For how long.
+        time: Duration,
+        /// Whether its register is lost with it.
+        empty: bool,
+    },
+    /// The broker drops a subscriber.
+    DropSubscriber {
+        /// Which.
+        node: usize,
+        /// For how long its part of the common link is down.
+        time: Duration,
+    },
     /// A node comes for the first time.
     Join {
         /// Which.
@@ -281,10 +300,13 @@ impl Action {
             | Self::Haunt { node }
             | Self::Cancel { node }
             | Self::Leave { node, .. }
+            | Self::DropSubscriber { node, .. }
             | Self::Join { node } => [Some(node), None],
             Self::CutPair { a, b, .. } => [Some(a), Some(b)],
             Self::Stall { from, to, .. } => [Some(from), Some(to)],
-            Self::Storm { .. } | Self::Weather { .. } => [None, None],
+            Self::Storm { .. } | Self::Weather { .. } | Self::LoseRegister | Self::RestartBroker { .. } => {
+                [None, None]
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ impl World {
             }
             Action::Partition { node, time, noticed } => {
                 let until = now + time.as_nanos() as u64;
+                self.network.cut_from_broker(node, until);
                 for other in (0..self.seats.len()).filter(|other| *other != node) {
                     self.network.cut(node, other, until, noticed.as_nanos() as u64);
                 }
@@ -77,6 +78,27 @@ impl World {
                 self.faults.count_many(Fault::Cancel, cancelled);
                 None
             }
+            Action::LoseRegister => {
+                self.network.lose_register();
+                Some(Fault::RegisterLost)
+            }
+            Action::RestartBroker { time, empty } => {
+                let until = now + time.as_nanos() as u64;
+                for node in 0..self.seats.len() {
+                    self.network.cut_from_broker(node, until);
+                }
+                if empty {
+                    self.network.lose_register();
+                }
+                self.ill(until + DIALLED);
+                Some(Fault::BrokerRestart)
+            }
+            Action::DropSubscriber { node, time } => {
+                let until = now + time.as_nanos() as u64;
+                self.network.drop_subscriber(node, until);
+                self.ill(until);
+                Some(Fault::SubscriberDropped)
+            }
             Action::Leave { node, back } => {
                 let back = back.map(|back| now + back.as_nanos() as u64);
                 self.leave(node, back)
@@ -100,7 +122,7 @@ impl World {
         let healed = self.schedule.healed * MS;
         let is_time = (healed + 1_500 * MS..healed + 3_000 * MS).contains(&self.now);
         let is_mesh = self.schedule.shape.kind == WorldKind::Mesh;
-        if !is_time || !(is_mesh || self.seats.len() == 2) {
+        if !is_time || self.schedule.shape.kind == WorldKind::Hub || !(is_mesh || self.seats.len() == 2) {
             return;
         }
         for seat in &mut self.seats {
@@ -135,7 +157,9 @@ impl World {
         self.bury(node, process, loses);
         if let Some(back) = back {
             self.later(back, Later::Start(node));
-            self.later(self.now + OPERATOR_COMES, Later::EndedByOperator(node));
+            if self.schedule.shape.kind != WorldKind::Hub {
+                self.later(self.now + OPERATOR_COMES, Later::EndedByOperator(node));
+            }
         }
         Some(Fault::Crash)
     }

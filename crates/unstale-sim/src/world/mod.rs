@@ -130,6 +130,7 @@ impl World {
         let seed = schedule.seed;
         let database = Database::new(shape.layout.rows, shape.manner, seed, faults.clone());
         let network = Network::new(shape.quality, seed, faults.clone());
+        let network = if shape.kind == WorldKind::Hub { network.with_broker() } else { network };
         let mut dice = Dice::of(seed, 0x776f_726c);
         let seats = (0..shape.nodes)
             .map(|_| Seat {
@@ -319,6 +320,9 @@ impl World {
     fn peers_of(&self, node: usize) -> Peers {
         if self.schedule.shape.kind == WorldKind::Mesh {
             return Peers::Elastic;
+        }
+        if self.schedule.shape.kind == WorldKind::Hub {
+            return Peers::Registered;
         }
         let others = (0..self.seats.len()).filter(|other| *other != node);
         Peers::Fixed(
