@@ -10,6 +10,7 @@ mod found;
 mod info;
 mod keys;
 mod memory;
+mod registers;
 mod replication;
 mod report;
 mod rights;

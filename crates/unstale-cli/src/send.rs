@@ -2,6 +2,7 @@
 
 mod command_line;
 mod fusion;
+mod native;
 mod plan;
 
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use unstale_codec::fusion::{InternalStrings, KeyModifier, Names};
 
-use self::fusion::Target;
+use self::native::KeyType;
 use self::plan::Done;
 use crate::exit::Exit;
 use crate::fusion::Serializer;
@@ -19,6 +20,8 @@ use crate::server::{Server, Url};
 ///
 /// To FusionCache nodes it does what one of them would do: first the second level (the entry deleted, the mark of a tag or
 /// of a clear written by the serializer that the other entries have), then the message. It says how many listened.
+///
+/// To unstale nodes it is a node that joins, acts and leaves; it says whether the act was announced, and counted by another.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -34,9 +37,12 @@ pub(crate) struct Arguments {
     cache: String,
     #[command(flatten)]
     subject: Subject,
-    /// What happened. A key: remove (default), expire or set; all of it: expire (default) or remove; a tag expires
+    /// What happened. Of fusion a key: remove (default), expire or set; all of it: expire (default) or remove; a tag expires.
+    /// Of native: remove (default) or expire
     #[arg(long, value_enum, value_name = "ACTION")]
     action: Option<ActionName>,
+    #[command(flatten)]
+    nodes: NativeNodes,
     #[command(flatten)]
     names: FusionNames,
     /// Who says so; default: a name that nobody has
@@ -65,6 +71,27 @@ struct Subject {
     /// All of it
     #[arg(long)]
     clear: bool,
+}
+
+/// How unstale nodes are configured.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How the unstale nodes are configured")]
+struct NativeNodes {
+    /// The group of their backplane
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    group: String,
+    /// What the names of their keys and channels begin with
+    #[arg(long, value_name = "NAME", default_value = "unstale")]
+    prefix: String,
+    /// The cluster that they are nodes of; default: the name of the group
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// The namespace of their second level
+    #[arg(long, value_name = "NAME", default_value = "unstale")]
+    namespace: String,
+    /// What --key is
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t = KeyType::Text)]
+    key_type: KeyType,
 }
 
 /// How FusionCache nodes are configured, which nothing in a Redis says.
@@ -96,6 +123,8 @@ struct FusionNames {
 enum CodecName {
     /// FusionCache of .NET
     Fusion,
+    /// unstale
+    Native,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,6 +132,13 @@ enum Modifier {
     Prefix,
     Suffix,
     None,
+}
+
+/// What is to be sent.
+#[derive(Clone, Debug)]
+enum Target {
+    Fusion(fusion::Target),
+    Native(native::Target),
 }
 
 /// What happened.
@@ -120,6 +156,7 @@ const EXAMPLES: &str = "Examples:
   unstale send redis://cache.internal --codec fusion --cache Products --key user:42
   unstale send redis://cache.internal --codec fusion --cache Products --tag vip --dry-run
   unstale send redis://cache.internal --codec fusion --cache Products --clear --action remove
+  unstale send redis://cache.internal --codec native --group shop --cache users --key 42 --key-type u64
   unstale send redis://cache.internal --codec fusion --cache Products --key-prefix shop: --instance-name app: --key user:42
 
 Exit codes: 0 it was sent, 64 bad usage, 65 what is in the second level does not say by which serializer to write,
@@ -149,6 +186,22 @@ fn complain(error: &str, exit: Exit) -> Exit {
 }
 
 async fn send(arguments: &Arguments, url: &Url, target: &Target) -> Exit {
+    match target {
+        Target::Fusion(target) => send_fusion(arguments, url, target).await,
+        Target::Native(target) if arguments.dry_run => print(&target.dry(arguments.json)),
+        Target::Native(target) => {
+            if let Err(error) = url.settings.probe().await {
+                return complain(&format!("{url}: {error}"), Exit::Unavailable);
+            }
+            match target.send(url.settings.clone(), arguments.json).await {
+                Ok(told) => print(&told),
+                Err((error, exit)) => complain(&error, exit),
+            }
+        }
+    }
+}
+
+async fn send_fusion(arguments: &Arguments, url: &Url, target: &fusion::Target) -> Exit {
     let server = match Server::connect(url.settings.clone()).await {
         Ok(server) => server,
         Err(error) => return complain(&format!("{url}: {error}"), Exit::Unavailable),

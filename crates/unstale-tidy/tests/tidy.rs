@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "unstale-audit",
             "unstale-codec",
             "unstale-core",
+            "unstale-fusion",
             "unstale-mesh",
             "unstale-port",
             "unstale-redis",

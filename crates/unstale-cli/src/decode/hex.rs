@@ -3,7 +3,7 @@
 use super::Refused;
 
 /// The bytes that pairs of digits are; blanks between digits say nothing.
-pub(super) fn bytes(text: &[u8]) -> Result<Vec<u8>, Refused> {
+pub(crate) fn bytes(text: &[u8]) -> Result<Vec<u8>, Refused> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;
     for (offset, sign) in text.iter().enumerate() {

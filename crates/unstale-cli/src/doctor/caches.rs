@@ -9,6 +9,7 @@ use super::cluster::Node;
 use super::entries;
 use super::estate::Survey;
 use super::found::Found;
+use super::registers;
 use super::report::{Check, Report};
 use super::scan::{Scanned, scan};
 use super::stores;
@@ -77,6 +78,9 @@ async fn examine(node: &Node, found: &Found, report: &mut Report) -> usize {
                 report.add(&node.named(Check::warn("entries", says)));
             }
         }
+    }
+    for key in &found.registers {
+        report.add(&node.named(registers::check(&node.server, key).await));
     }
     for (namespace, shards) in &found.stores {
         report.add(&node.named(stores::check(&node.server, namespace, shards).await));

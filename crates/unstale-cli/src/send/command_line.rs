@@ -1,28 +1,64 @@
 //! What the arguments ask for, checked.
 
 use unstale_codec::fusion::{Action, Names};
+use unstale_core::{Name, Verb};
 
-use super::fusion::{Level, Target, What};
-use super::{ActionName, Arguments, CodecName, Subject};
+use super::fusion::{self, Level, What};
+use super::{ActionName, Arguments, CodecName, Subject, Target, native};
 
 impl Arguments {
     /// What is to be sent, or why that makes no sense.
     pub(super) fn target(&self) -> Result<Target, String> {
-        let CodecName::Fusion = self.codec;
         if self.cache.is_empty() {
             return Err("--cache is empty".to_owned());
         }
         if self.source.as_deref() == Some("") {
             return Err("--source is empty, which nodes ignore".to_owned());
         }
+        match self.codec {
+            CodecName::Fusion => self.fusion().map(Target::Fusion),
+            CodecName::Native => self.native().map(Target::Native),
+        }
+    }
+
+    fn fusion(&self) -> Result<fusion::Target, String> {
         let names = self.names.names(&self.cache);
         let what = what(&self.subject, self.action, &names)?;
-        Ok(Target {
+        Ok(fusion::Target {
             what,
             names,
             source: self.source.clone().unwrap_or_else(nobody),
             serializer: self.names.serializer,
             level: if self.no_l2 { Level::Left } else { Level::Changed },
+        })
+    }
+
+    fn native(&self) -> Result<native::Target, String> {
+        let nodes = &self.nodes;
+        let what = match &self.subject {
+            Subject { key: Some(key), .. } => native::What::Key(nodes.key_type.encode(key)?),
+            Subject { tag: Some(tag), .. } => native::What::Tag(tag.clone().into()),
+            Subject { clear: _, .. } => native::What::All,
+        };
+        let verb = match self.action {
+            None | Some(ActionName::Remove) => Verb::Remove,
+            Some(ActionName::Expire) => Verb::Expire,
+            Some(ActionName::Set) => {
+                return Err(
+                    "a set of unstale has a value, which only its nodes can encode: use remove or expire"
+                        .to_owned(),
+                );
+            }
+        };
+        Ok(native::Target {
+            cluster: nodes.cluster.clone().unwrap_or_else(|| nodes.group.clone()),
+            prefix: nodes.prefix.clone(),
+            group: nodes.group.clone(),
+            name: self.source.clone().unwrap_or_else(nobody),
+            cache: Name::new(self.cache.clone()).map_err(|error| format!("--cache: {error}"))?,
+            verb,
+            what,
+            namespace: (!self.no_l2).then(|| nodes.namespace.clone()),
         })
     }
 }

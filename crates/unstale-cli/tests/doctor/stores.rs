@@ -1,8 +1,9 @@
 //! What is found of unstale itself.
 
 use serde_json::json;
+use unstale::Node;
 use unstale_port::Store;
-use unstale_redis::{Connection, RedisStore, RedisStoreOptions, Settings};
+use unstale_redis::{Connection, RedisBackplane, RedisStore, RedisStoreOptions, Settings};
 use unstale_servers::{Program, Redis, needs};
 
 use crate::{examine, says};
@@ -23,4 +24,32 @@ async fn a_store_of_unstale_is_described_by_its_marks() {
     let found = examined.check("store");
     assert_eq!((&found["namespace"], &found["shards_chosen"]), (&json!("shop"), &json!(2)), "{found}");
     assert!(says(found).contains("users"), "{found}");
+}
+
+#[tokio::test]
+async fn members_of_a_group_are_listed_with_their_leases() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let settings = Settings::parse(&redis.url()).expect("a URL");
+    let mut nodes = Vec::new();
+    for name in ["a", "b"] {
+        let backplane = RedisBackplane::builder(settings.clone()).group("shop").start().expect("sound");
+        nodes.push(Node::builder("shop").name(name).backplane(backplane).start().await.expect("it starts"));
+    }
+    for node in &nodes {
+        node.joined().await.expect("it joins");
+    }
+    let examined = examine(&[&redis.url(), "--read-only"], &[]).await;
+    let register = examined.check("register");
+    assert_eq!(
+        (&register["group"], &register["status"]),
+        (&json!("unstale:shop"), &json!("ok")),
+        "{register}"
+    );
+    let members = register["members"].as_array().expect("members");
+    assert_eq!(members.len(), 2, "{register}");
+    assert!(
+        members.iter().all(|member| member["renewed"] == true && member["stream"].is_string()),
+        "{register}"
+    );
 }

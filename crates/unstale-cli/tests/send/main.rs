@@ -2,6 +2,7 @@
 
 mod dotnet;
 mod fusion;
+mod native;
 mod usage;
 
 use std::process::{Output, Stdio};
@@ -12,8 +13,13 @@ use unstale_servers::Redis;
 
 /// Runs `unstale send --codec fusion` with these arguments.
 pub(crate) async fn run(url: &str, arguments: &[&str]) -> Output {
+    run_codec("fusion", url, arguments).await
+}
+
+/// The same with any codec.
+pub(crate) async fn run_codec(codec: &str, url: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unstale"));
-    command.args(["send", url, "--codec", "fusion"]).args(arguments).stdin(Stdio::null());
+    command.args(["send", url, "--codec", codec]).args(arguments).stdin(Stdio::null());
     command.output().await.expect("the command is built")
 }
 
