@@ -14,6 +14,9 @@ use crate::reply::{self, VALUE_BYTES_MAX, Value};
 use crate::stream::Stream;
 
 const READ_BYTES: usize = 64 << 10;
+/// Reads for one value before others have their turn: a task may only read so often before it has to yield, and a large
+/// value on one connection would leave nothing for the next.
+const READS_AT_ONCE: usize = 16;
 
 /// An open connection with what waits to be written and what was read.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl Wire {
 
     /// The next reply or push.
     pub(crate) fn poll_value(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Value>> {
-        loop {
+        for _ in 0..READS_AT_ONCE {
             match reply::decode(&mut self.incoming, self.value_bytes_max) {
                 Ok(Some(value)) => return Poll::Ready(Ok(value)),
                 Ok(None) => {}
@@ -87,6 +90,8 @@ impl Wire {
             }
             self.read += read as u64;
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Sends one command and waits for its reply; only while nothing else is under way.

@@ -30,6 +30,8 @@ const OUTGOING_BYTES_MAX: usize = 1 << 20;
 const AWAITED_MAX: usize = 4_096;
 /// The most bytes of a message, of whomever; one that has more costs the connection.
 const MESSAGE_BYTES_MAX: usize = 8 << 20;
+/// The most bytes of a reply with entries of a stream: as many of the largest frames as are asked for, and what is around them.
+const ENTRIES_BYTES_MAX: usize = 72 << 20;
 
 /// Connections that are coming up.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
@@ -54,6 +56,8 @@ pub(crate) struct Session {
     subscriber: Wire,
     heard: Alive,
     pinged: Option<Instant>,
+    /// Whether the publisher is read before what is heard.
+    is_publishers_turn: bool,
     /// Reads the stream, if there is one.
     reader: Option<Wire>,
     read: Alive,
@@ -126,6 +130,7 @@ pub(crate) async fn open(
         let mut wire = dial::open_for(&settings, &key).await?;
         let found = timeout(limit, feed.find(&mut wire, &sha)).await;
         notes.extend(found.unwrap_or_else(|_| Err(timed_out("read the stream", limit)))?);
+        wire.limit(ENTRIES_BYTES_MAX);
         feed.ask(&mut wire);
         reader = Some(wire);
     }
@@ -140,6 +145,7 @@ pub(crate) async fn open(
         subscriber,
         heard: Alive { bytes: 0, at: now },
         pinged: None,
+        is_publishers_turn: false,
         reader,
         read: Alive { bytes: 0, at: now },
     };
@@ -208,39 +214,24 @@ impl Session {
         if let Poll::Ready(Err(cause)) = self.publisher.poll_flush(cx) {
             return Poll::Ready(Err(unavailable("publish", cause)));
         }
-        loop {
-            if let Poll::Ready(value) = self.poll_subscriber(cx) {
-                match value.map_err(|cause| unavailable("subscribe", cause)).map(pushed) {
-                    Ok(None) => continue,
-                    Ok(Some(taken)) => return Poll::Ready(Ok(taken)),
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-            break;
+        // Answers are read between messages, or a flood of those would look like a publisher that is not answered.
+        if std::mem::take(&mut self.is_publishers_turn)
+            && let Poll::Ready(taken) = self.poll_publisher(cx)
+        {
+            return Poll::Ready(taken);
         }
-        if let Some(reader) = &mut self.reader {
-            if let Poll::Ready(Err(cause)) = reader.poll_flush(cx) {
-                return Poll::Ready(Err(unavailable("read the stream", cause)));
-            }
-            if let Poll::Ready(value) = reader.poll_value(cx) {
-                if value.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::InvalidData) {
-                    feed.skip();
-                }
-                let value = value.map_err(|cause| unavailable("read the stream", cause));
-                return Poll::Ready(value.and_then(|value| fed(reader, feed, &value)));
+        while let Poll::Ready(value) = self.poll_subscriber(cx) {
+            let taken = value.map(pushed).map_err(|cause| unavailable("subscribe", cause));
+            if let Some(taken) = taken.transpose() {
+                self.is_publishers_turn = true;
+                return Poll::Ready(taken);
             }
         }
-        let value = std::task::ready!(self.publisher.poll_value(cx));
-        Poll::Ready(match (value, self.awaited.pop_front()) {
-            (Ok(value), Some((awaited, _))) => Ok(Taken::Reply(awaited, value)),
-            (Ok(_), None) => Err(Error::new(
-                Kind::Rejected,
-                Retry::Reconnected,
-                "publish",
-                "an answer to nothing that was asked",
-            )),
-            (Err(cause), _) => Err(unavailable("publish", cause)),
-        })
+        if let Poll::Ready(taken) = self.poll_reader(cx, feed) {
+            self.is_publishers_turn = true;
+            return Poll::Ready(taken);
+        }
+        self.poll_publisher(cx)
     }
 
     /// Asks silent connections whether they are there.
@@ -276,6 +267,30 @@ impl Session {
 
     fn await_answer(&mut self, awaited: Awaited) {
         self.awaited.push_back((awaited, Instant::now()));
+    }
+
+    fn poll_publisher(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken, Error>> {
+        let value = std::task::ready!(self.publisher.poll_value(cx));
+        let value = value.map_err(|cause| unavailable("publish", cause))?;
+        let unasked = || {
+            let detail = "an answer to nothing that was asked";
+            Error::new(Kind::Rejected, Retry::Reconnected, "publish", detail)
+        };
+        let (awaited, _) = self.awaited.pop_front().ok_or_else(unasked)?;
+        Poll::Ready(Ok(Taken::Reply(awaited, value)))
+    }
+
+    fn poll_reader(&mut self, cx: &mut Context<'_>, feed: &mut Feed) -> Poll<Result<Taken, Error>> {
+        let Some(reader) = &mut self.reader else { return Poll::Pending };
+        let failed = |cause| unavailable("read the stream", cause);
+        if let Poll::Ready(Err(cause)) = reader.poll_flush(cx) {
+            return Poll::Ready(Err(failed(cause)));
+        }
+        let value = std::task::ready!(reader.poll_value(cx));
+        if value.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::InvalidData) {
+            feed.skip();
+        }
+        Poll::Ready(value.map_err(failed).and_then(|value| fed(reader, feed, &value)))
     }
 
     fn poll_subscriber(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Value>> {
@@ -345,3 +360,6 @@ fn put_message(envelope: &Head, frame: &Frame, out: &mut bytes::BytesMut) {
     out.put_slice(frame);
     out.put_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,36 +1,43 @@
-//! The backplane passes the suite of backplanes, over pub/sub and over a stream.
+//! The backplane passes the suites of backplanes and of registers, over pub/sub and over a stream.
 
 use redis::Cmd;
-use unstale_conformance::BackplaneFixture;
+use unstale_conformance::{BackplaneFixture, RegisterFixture};
 use unstale_port::Properties;
 use unstale_redis::{Connection, RedisBackplane, Settings};
 use unstale_servers::{Program, Redis};
 
 use crate::member::Member;
 
-/// Members of one group on a server that is there for one test.
+/// Backplanes of one group on a server that is there for one test.
 #[derive(Default)]
 struct OnRedis {
     redis: Option<Redis>,
     stream_entries_max: Option<u64>,
 }
 
-impl BackplaneFixture for OnRedis {
-    type Backplane = Member;
-
-    async fn start(&mut self, count: usize) -> Vec<Member> {
+impl OnRedis {
+    async fn backplanes(&mut self, count: usize) -> Vec<RedisBackplane> {
         let redis = Redis::start().await.expect("it starts");
         let settings = Settings::parse(&redis.url()).expect("a URL");
         self.redis = Some(redis);
-        let member = |index: usize| {
+        let backplane = |_| {
             let builder = RedisBackplane::builder(settings.clone()).group("shop");
             let builder = match self.stream_entries_max {
                 Some(entries_max) => builder.stream(entries_max),
                 None => builder,
             };
-            Member::new(builder.start().expect("sound settings"), format!("node-{index}"))
+            builder.start().expect("sound settings")
         };
-        (0..count).map(member).collect()
+        (0..count).map(backplane).collect()
+    }
+}
+
+impl BackplaneFixture for OnRedis {
+    type Backplane = Member;
+
+    async fn start(&mut self, count: usize) -> Vec<Member> {
+        let backplanes = self.backplanes(count).await.into_iter().enumerate();
+        backplanes.map(|(index, backplane)| Member::new(backplane, format!("node-{index}"))).collect()
     }
 
     /// Whoever may publish can put anything into every channel, and into the stream.
@@ -52,7 +59,27 @@ impl BackplaneFixture for OnRedis {
     }
 }
 
+/// The same without owners: what is entered and read is the suite's own affair.
+#[derive(Default)]
+struct Bare(OnRedis);
+
+impl BackplaneFixture for Bare {
+    type Backplane = RedisBackplane;
+
+    async fn start(&mut self, count: usize) -> Vec<RedisBackplane> {
+        self.0.backplanes(count).await
+    }
+}
+
+impl RegisterFixture for Bare {
+    async fn lose_register(&mut self) {
+        let redis = self.0.redis.as_ref().expect("it was started");
+        redis.command(&["FLUSHALL"]).await.expect("flushed");
+    }
+}
+
 mod pubsub {
+    unstale_conformance::register_suite!(super::Bare::default(), if super::is_here);
     unstale_conformance::backplane_suite!(super::OnRedis::default(), if super::is_here);
 }
 

@@ -12,7 +12,7 @@ use unstale_redis::{Builder, RedisBackplane, Settings};
 use crate::member::Member;
 
 /// Far beyond anything that passes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Members of one group, each with what it saw.
 pub(crate) struct Group {

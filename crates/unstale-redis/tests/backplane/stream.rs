@@ -99,7 +99,7 @@ async fn an_entry_that_cannot_be_read_is_passed_over() {
     let stranger = Connection::open(settings);
     stranger.until_up().await;
     // Two that fit each, and are too much together.
-    let large = vec![1_u8; 70 << 20];
+    let large = vec![1_u8; 40 << 20];
     let mut pipeline = redis::Pipeline::new();
     pipeline.atomic();
     for _ in 0..2 {
