@@ -80,6 +80,43 @@ async fn an_entry_is_the_hash_of_net_with_one_field_more_and_ends_in_time() {
     assert!(made <= until && until - made < 100_000_000, "made at the beginning of the load");
 }
 
+/// Scripts that were run so far.
+async fn scripts(redis: &Redis) -> u64 {
+    let reply = command(redis, &["INFO", "commandstats"]).await;
+    let text = reply.text().expect("text").to_owned();
+    let calls = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")))?;
+        line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok()
+    };
+    calls("evalsha").unwrap_or(0) + calls("eval").unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_read_is_one_round_trip_for_all_keys_and_two_if_any_carries_tags() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "").await.store();
+    for name in ["a", "b", "c"] {
+        let tags = if name == "c" { vec![key("s"), key("t")] } else { Vec::new() };
+        let written = store.put("c", key(name), Record { tags, ..record("1") }, Condition::Newer).await;
+        assert_eq!(written.expect("the store answers"), Written::Stored);
+    }
+    let (plain, tagged) = ([key("a"), key("b"), key("none")], [key("a"), key("c"), key("none")]);
+    for (keys, trips) in [(&plain, 1), (&tagged, 2)] {
+        // The first run of a script is two.
+        store.get("c", keys, Intent::Read).await.expect("the store answers");
+        let before = scripts(&redis).await;
+        let intent = Intent::Load { turn: Duration::from_secs(1) };
+        let found = store.get("c", keys, intent).await.expect("the store answers");
+        assert_eq!(found.iter().filter(|found| found.record.is_some()).count(), 2);
+        assert_eq!(scripts(&redis).await - before, trips);
+    }
+    let before = scripts(&redis).await;
+    store.remove("c", &plain, 20).await.expect("the store answers");
+    store.remove("c", &plain, 21).await.expect("the store answers");
+    assert_eq!(scripts(&redis).await - before, 3, "all keys at once, each call one but for the first");
+}
+
 #[tokio::test]
 async fn a_record_grows_stale_and_ends_and_its_lease_with_it() {
     needs!(Program::RedisServer);
