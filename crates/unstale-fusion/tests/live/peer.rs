@@ -13,8 +13,8 @@ use unstale_port::{Script, Scripts};
 use unstale_redis::{Settings, SharedRedis};
 use unstale_servers::{FusionNode, Redis};
 
-/// How long something is waited for that comes as fast as messages do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long something is waited for that comes as fast as messages do, or at the end of a hold-off.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The serializers that the live node has, with its word for each.
 pub(crate) const FORMATS: [(Format, &str); 3] = [
@@ -110,7 +110,7 @@ impl Asked for FusionNode {
 
     /// Until it has left the first level.
     async fn until_gone(&mut self, key: &str) {
-        let answer = self.run(json!({"op": "wait_gone", "key": key, "timeout_ms": 10_000})).await;
+        let answer = self.run(json!({"op": "wait_gone", "key": key, "timeout_ms": 60_000})).await;
         assert_eq!(answer["gone"], true, "{key} stays on the live node");
     }
 
