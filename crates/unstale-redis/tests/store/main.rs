@@ -7,4 +7,6 @@ mod histories;
 #[cfg(test)]
 mod losses;
 #[cfg(test)]
+mod turns;
+#[cfg(test)]
 mod world;
