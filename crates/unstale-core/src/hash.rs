@@ -1,7 +1,11 @@
 //! A hash that every node computes alike: XXH64 over canonical bytes (formats/native.md).
 
 /// XXH64 of `bytes` with seed 0. Source: Y. Collet, "xxHash fast digest algorithm", version 0.1.1.
-pub(crate) fn xxh64(bytes: &[u8]) -> u64 {
+///
+/// ```
+/// assert_eq!(unstale_core::xxh64(b""), 0xef46_db37_51d8_e999);
+/// ```
+pub fn xxh64(bytes: &[u8]) -> u64 {
     let (stripes, rest) = bytes.as_chunks::<32>();
     let mut hash = if stripes.is_empty() {
         PRIME_5

@@ -77,6 +77,7 @@ mod stamp;
 
 pub use act::{Act, Name, NameError, Subject, Verb, Voided};
 pub use digest::{KeyHasher, SuspectFilter, key_hash, subject_hash, tag_hash};
+pub use hash::xxh64;
 pub use ident::{Incarnation, Instant, LinkId, ProcessId, Range, Seq, Stream};
 pub use journal::{Found, Journal, JournalBound};
 pub use log::{ActLog, Appended, Told};

@@ -58,6 +58,8 @@ mechanisms! {
     ViewHashInBeat = "view-hash-in-beat",
     /// A node has joined when all have admitted it, not one (P-25).
     JoinWait = "join-wait",
+    /// The second level is voided before an act has its number (P-24).
+    L2VoidBeforeNumber = "l2-void-before-number",
     /// Nothing is stored while a node joins (P-25).
     StoreAfterJoin = "store-after-join",
     /// An admission sets the base of a count only while a node joins (P-25).

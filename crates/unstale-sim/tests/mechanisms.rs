@@ -39,6 +39,7 @@ const TABLE: &[(&str, &str, Promise)] = &[
     ("clock-not-self-ticked", "reader-runs-first", Promise::S1),
     ("boottime", "machine-suspended", Promise::S1),
     ("foreign-writer-unproven", "foreign-writer", Promise::S1),
+    ("l2-void-before-number", "store-is-told-late", Promise::P1),
     ("token-of-ended-stream", "token-of-the-dead", Promise::P9),
     ("register-instant-caps", "newcomer-while-cut-off", Promise::S1),
     ("two-rounds-back", "round-comes-late", Promise::S1),

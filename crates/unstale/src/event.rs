@@ -57,6 +57,8 @@ pub enum Event {
         /// Which one.
         id: u64,
     },
+    /// The node's store (L2) as a whole.
+    Store(StoreEvent),
     /// Something about members, gaps and repairs.
     Protocol(ProtocolEvent),
     /// A frame that is no message of this protocol came over a link.
@@ -73,6 +75,20 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+/// What a node reports of its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreEvent {
+    /// It failed so often that it is not asked for a while ([`crate::StoreBreaker`]).
+    Opened,
+    /// It answers again.
+    Closed,
+    /// It did not take a removal, which it is owed from now on.
+    Owed,
+    /// It took the last removal that it was owed.
+    Recovered,
 }
 
 /// A message, by the stream that it belongs to and the numbers of its acts: the same on every node.
@@ -286,7 +302,7 @@ impl Events {
 }
 
 /// The sending half: costs a short lock while nobody listens, so it has no place on the path of a hit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct EventSink {
     sender: broadcast::Sender<Event>,
 }

@@ -65,6 +65,7 @@ mod cache;
 mod error;
 mod event;
 mod freshness;
+mod level;
 pub mod metrics;
 mod node;
 mod receipt;
@@ -79,14 +80,15 @@ pub use cache::MessagePack;
 pub use cache::{
     Bare, Borrower, Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Key, Load,
     Loaded, Lookup, Overdue, Pending, PendingMany, Probe, Raw, Read, ReadMany, ReadOrFind, ReadOrLoad,
-    Recovery, Served, Skip, Value, WithProof,
+    Recovery, Served, Skip, StoreFills, Value, WithProof,
 };
 pub use error::{Error, ErrorKind};
 pub use event::{
     BypassReason, CacheEvent, Event, Events, FillRefusal, LoadFailure, LoadTrigger, Origin, StaleReason,
-    StoreOutcome, WriteKind,
+    StoreEvent, StoreOutcome, WriteKind,
 };
 pub use freshness::{Freshness, Otherwise};
+pub use level::StoreBreaker;
 pub use node::{BootClock, Clock, Membership, Node, NodeBuilder, Readiness, TokioClock, Writes};
 pub use receipt::Receipt;
 pub use session::{SessionToken, SessionTokenError};

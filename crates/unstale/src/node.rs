@@ -170,6 +170,9 @@ impl Node {
         let mut metrics = Metrics::default();
         self.shared().metrics.collect(&mut metrics);
         self.ready().collect(&mut metrics);
+        if let Some(level) = &self.shared().level {
+            level.collect(&mut metrics);
+        }
         metrics
     }
 

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a world that is not as it was built is a bug of the simulator")]
 
 use self::scenarios::{
-    counting, ending, hub as around_a_broker, joining, lives, proving, reading, stopping, voting,
+    counting, ending, hub as around_a_broker, joining, lives, proving, reading, stopping, storing, voting,
 };
 use crate::violation::Violation;
 
@@ -87,6 +87,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "act-comes-with-the-proof", run: reading::act_comes_with_the_proof },
     Scenario { name: "foreign-writer", run: reading::foreign_writer },
     Scenario { name: "token-of-the-dead", run: reading::token_of_the_dead },
+    Scenario { name: "store-is-told-late", run: storing::store_is_told_late },
     Scenario { name: "newcomer-while-cut-off", run: around_a_broker::newcomer_while_cut_off },
     Scenario { name: "round-comes-late", run: around_a_broker::round_comes_late },
     Scenario { name: "lossy-common-link", run: around_a_broker::lossy_common_link },

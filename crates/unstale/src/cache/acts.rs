@@ -7,12 +7,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use unstale_core::{Mechanism, Voided};
 use unstale_l1::{Acted, Committed, NewEntry, Probe};
 
 use super::options::{EntryOptions, Skip};
 use super::policy::{Kind, Policy};
 use super::running::all;
-use super::second_level::{Stock, Void, Voided};
+use super::second_level::{SecondLevel, Stock, Void};
 use super::terms::{keep, ticks};
 use super::value::{Stored, Validators};
 use super::{Cache, Key};
@@ -30,9 +31,9 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     ///
     /// # Errors
     /// [`ErrorKind::Unannounced`], before anything is done, with [`crate::Writes::Refuse`] only. [`ErrorKind::Store`] if the
-    /// store did not take the act: memory on all nodes is as after a success, and this node reads nothing from the store that
-    /// the act concerns until the store took it, which it tries before each such read; other nodes may still find the old
-    /// value there, so repeat the call.
+    /// store did not take the act: memory on all nodes is as after a success, and no node that hears of the act reads anything
+    /// from the store that it concerns before that is void (P-24). This node makes it good as soon as the store answers, also
+    /// after a restart with [`crate::NodeBuilder::recovery_file`]; only a node that joins before that may find the old value.
     pub async fn set(&self, key: K, value: V) -> Result<Receipt, Error> {
         self.set_with(key, value, &EntryOptions::new()).await
     }
@@ -43,33 +44,48 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let policy = self.inner.policy.with(options);
         let stored = Stored::new(value, validators_of(options));
         let voided = self.stock(&key, &stored, options, &policy).await;
-        let wall_ms = self.shared().wall_ms_of_act();
+        let told = self.shared().told(voided);
         let acted = if policy.skips.has(Skip::MemoryWrite) {
-            self.table().remove(&key, wall_ms)
+            self.table().remove(&key, told)
         } else {
-            self.table().set(&key, self.entry(stored, options, &policy), wall_ms)
+            self.table().set(&key, self.entry(stored, options, &policy), told)
         };
         self.receipt(WriteKind::Set, acted, voided)
     }
 
     /// Sets many keys as one batch with one number range. See [`Cache::set`].
     pub async fn set_many(&self, entries: impl IntoIterator<Item = (K, V)>) -> Result<Receipt, Error> {
+        self.set_many_with(entries, &EntryOptions::new()).await
+    }
+
+    /// [`Cache::set_many`] with choices for all of these values.
+    pub async fn set_many_with(
+        &self,
+        entries: impl IntoIterator<Item = (K, V)>,
+        options: &EntryOptions,
+    ) -> Result<Receipt, Error> {
         self.admit_write("set_many")?;
-        let (options, policy) = (EntryOptions::new(), &self.inner.policy);
+        let policy = self.inner.policy.with(options);
         let new: Vec<(K, Stored<V>)> = entries
             .into_iter()
-            .map(|(key, value)| (key, Stored::new(value, Validators::default())))
+            .map(|(key, value)| (key, Stored::new(value, validators_of(options))))
             .collect();
         let owed = AtomicBool::new(false);
         all(new.iter().map(|(key, stored)| async {
-            if self.stock(key, stored, &options, policy).await == Voided::Owed {
+            if self.stock(key, stored, options, &policy).await == Voided::Owed {
                 owed.store(true, Ordering::Relaxed);
             }
         }))
         .await;
         let voided = if owed.into_inner() { Voided::Owed } else { Voided::Yes };
-        let new = new.into_iter().map(|(key, stored)| (key, self.entry(stored, &options, policy)));
-        let committed = self.table().set_many(new.collect::<Vec<_>>(), self.shared().wall_ms_of_act());
+        let told = self.shared().told(voided);
+        let committed = if policy.skips.has(Skip::MemoryWrite) {
+            let keys: Vec<K> = new.into_iter().map(|(key, _)| key).collect();
+            self.table().remove_many(&keys, told)
+        } else {
+            let new = new.into_iter().map(|(key, stored)| (key, self.entry(stored, options, &policy)));
+            self.table().set_many(new.collect::<Vec<_>>(), told)
+        };
         self.receipt_of_batch(WriteKind::Set, committed, voided)
     }
 
@@ -83,7 +99,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn remove<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Receipt, Error> {
         self.admit_write("remove")?;
         let voided = self.void_key(key, Void::Remove).await;
-        let acted = self.table().remove(key, self.shared().wall_ms_of_act());
+        let acted = self.table().remove(key, self.shared().told(voided));
         self.receipt(WriteKind::Remove, acted, voided)
     }
 
@@ -91,7 +107,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn remove_many<Q: Probe<K>>(&self, keys: &[Q]) -> Result<Receipt, Error> {
         self.admit_write("remove_many")?;
         let voided = self.void(keys, Void::Remove).await;
-        let committed = self.table().remove_many(keys, self.shared().wall_ms_of_act());
+        let committed = self.table().remove_many(keys, self.shared().told(voided));
         self.receipt_of_batch(WriteKind::Remove, committed, voided)
     }
 
@@ -99,7 +115,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn expire<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Receipt, Error> {
         self.admit_write("expire")?;
         let voided = self.void_key(key, Void::Expire).await;
-        let acted = self.table().expire(key, self.shared().wall_ms_of_act());
+        let acted = self.table().expire(key, self.shared().told(voided));
         self.receipt(WriteKind::Expire, acted, voided)
     }
 
@@ -108,7 +124,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let tag = tag.into();
         self.admit_write("remove_tag")?;
         let voided = self.raise(Some(&tag), Void::Remove).await;
-        let acted = self.table().remove_tag(&tag, self.shared().wall_ms_of_act());
+        let acted = self.table().remove_tag(&tag, self.shared().told(voided));
         self.receipt(WriteKind::RemoveTag, acted, voided)
     }
 
@@ -118,7 +134,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let tag = tag.into();
         self.admit_write("expire_tag")?;
         let voided = self.raise(Some(&tag), Void::Expire).await;
-        let acted = self.table().expire_tag(&tag, self.shared().wall_ms_of_act());
+        let acted = self.table().expire_tag(&tag, self.shared().told(voided));
         self.receipt(WriteKind::ExpireTag, acted, voided)
     }
 
@@ -127,7 +143,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn clear(&self) -> Result<Receipt, Error> {
         self.admit_write("clear")?;
         let voided = self.raise(None, Void::Remove).await;
-        let acted = self.table().clear(self.shared().wall_ms_of_act());
+        let acted = self.table().clear(self.shared().told(voided));
         self.receipt(WriteKind::Clear, acted, voided)
     }
 
@@ -135,7 +151,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn expire_all(&self) -> Result<Receipt, Error> {
         self.admit_write("expire_all")?;
         let voided = self.raise(None, Void::Expire).await;
-        let acted = self.table().expire_all(self.shared().wall_ms_of_act());
+        let acted = self.table().expire_all(self.shared().told(voided));
         self.receipt(WriteKind::ExpireAll, acted, voided)
     }
 
@@ -169,7 +185,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let stock = Stock {
             validators: validators_of(options),
             fresh_for,
-            keep_for: keep(fresh_for, policy),
+            keep_for: policy.store_keep(fresh_for),
             tags: options.tags.clone(),
             stamp,
         };
@@ -178,7 +194,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
 
     async fn void_key<Q: Probe<K> + ?Sized>(&self, key: &Q, how: Void) -> Voided {
         match &self.inner.level {
-            Some(level) => level.void(&[key.key_bytes()], how, self.shared().stamp().0).await,
+            Some(level) => self.voided(level, vec![key.key_bytes()], how).await,
             None => Voided::Yes,
         }
     }
@@ -186,11 +202,25 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     async fn void<Q: Probe<K>>(&self, keys: &[Q], how: Void) -> Voided {
         match &self.inner.level {
             Some(level) if !keys.is_empty() => {
-                let keys: Vec<Bytes> = keys.iter().map(Probe::key_bytes).collect();
-                level.void(&keys, how, self.shared().stamp().0).await
+                self.voided(level, keys.iter().map(Probe::key_bytes).collect(), how).await
             }
             Some(_) | None => Voided::Yes,
         }
+    }
+
+    async fn voided(&self, level: &SecondLevel<V>, keys: Vec<Bytes>, how: Void) -> Voided {
+        let stamp = self.shared().stamp().0;
+        // l2-void-before-number (P-24)
+        if self.shared().mechanisms.on(Mechanism::L2VoidBeforeNumber) {
+            return level.void(&keys, how, stamp).await;
+        }
+        let cache = self.clone();
+        self.shared().spawn(async move {
+            if let Some(level) = &cache.inner.level {
+                let _ = level.void(&keys, how, stamp).await;
+            }
+        });
+        Voided::Yes
     }
 
     async fn raise(&self, tag: Option<&Bytes>, how: Void) -> Voided {

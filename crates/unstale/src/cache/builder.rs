@@ -10,8 +10,9 @@ use unstale_l1::{ENTRY_OVERHEAD_BYTES, TableConfig};
 use unstale_port::Foreign;
 
 use super::codec::Codec;
-use super::options::{FailSafe, Overdue, Recovery, Skip};
+use super::options::{FailSafe, Overdue, Recovery, Skip, StoreFills};
 use super::policy::{Policy, TIME_TO_LIVE_MAX};
+use super::second_level::Limits;
 use super::value::Stored;
 use super::{Cache, Key};
 use crate::{Error, ErrorKind, Node};
@@ -24,6 +25,9 @@ const ENTRIES_DEFAULT: u64 = 100_000;
 
 /// How long a call of the store may take, if nothing else was chosen.
 const STORE_TIMEOUT_DEFAULT: Duration = Duration::from_millis(500);
+
+/// For how long one process has the turn to load a key, if nothing else was chosen.
+const LOAD_TURN_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Makes a cache; begun by [`Node::cache`], ended by [`CacheBuilder::build`]. Every choice has a default.
 ///
@@ -38,7 +42,7 @@ pub struct CacheBuilder<K, V> {
     capacity_bytes: Option<u64>,
     pub(crate) weigher: Option<Weigher<K, V>>,
     pub(crate) codec: Option<Arc<dyn Codec<V>>>,
-    pub(crate) store_timeout: Duration,
+    pub(crate) limits: Limits,
     pub(crate) key_prefix: Bytes,
     pub(crate) foreign: Option<Arc<dyn Foreign>>,
     types: PhantomData<fn() -> (K, V)>,
@@ -65,7 +69,12 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
             capacity_bytes: None,
             weigher: None,
             codec: None,
-            store_timeout: STORE_TIMEOUT_DEFAULT,
+            limits: Limits {
+                hard: STORE_TIMEOUT_DEFAULT,
+                soft: None,
+                turn: LOAD_TURN_DEFAULT,
+                fills: StoreFills::Awaited,
+            },
             key_prefix: Bytes::new(),
             foreign: None,
             types: PhantomData,
@@ -174,7 +183,34 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// How long one call of the store may take before it counts as failed. Default: 500 ms.
     pub const fn store_timeout(mut self, duration: Duration) -> Self {
-        self.store_timeout = duration;
+        self.limits.hard = duration;
+        self
+    }
+
+    /// How long a read of the store may take while there is a stale value to stand in: after it the loader is asked at once.
+    /// Default: as [`CacheBuilder::store_timeout`].
+    pub const fn store_soft_timeout(mut self, duration: Duration) -> Self {
+        self.limits.soft = Some(duration);
+        self
+    }
+
+    /// Whether a load waits for the store. Default: [`StoreFills::Awaited`].
+    pub const fn store_fills(mut self, fills: StoreFills) -> Self {
+        self.limits.fills = fills;
+        self
+    }
+
+    /// For how long one of all processes that miss a key has the turn to load it; the others wait for it in the store for at most
+    /// as long (a batch for at most 100 ms), and for no longer than the hard timeout. Longer than most loads take.
+    /// Default: 5 s.
+    pub const fn load_turn(mut self, duration: Duration) -> Self {
+        self.limits.turn = duration;
+        self
+    }
+
+    /// How long the store keeps a value after it stopped being fresh there, for fail-safe. Default: as memory.
+    pub const fn store_fail_safe(mut self, duration: Duration) -> Self {
+        self.policy.store_fail_safe = Some(duration);
         self
     }
 
@@ -213,13 +249,22 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
                 "foreign writers without `stored_as`: what is set here would not reach them".to_owned(),
             );
         }
-        if self.codec.is_some() && self.foreign.is_none() && self.node.shared().store().is_none() {
+        if self.codec.is_some() && self.foreign.is_none() && self.node.shared().level.is_none() {
             faults.push("codec for a store, but the node has no store".to_owned());
         }
         if self.codec.is_none() && (self.policy.store_time_to_live.is_some() || !self.key_prefix.is_empty()) {
             faults.push("choices for the store without `stored_as`: the cache would not use it".to_owned());
         }
-        if self.store_timeout.is_zero() {
+        if self.limits.soft.is_some_and(|soft| soft >= self.limits.hard) {
+            let Limits { hard, soft, .. } = self.limits;
+            let soft = soft.unwrap_or_default();
+            faults
+                .push(format!("soft timeout of the store of {soft:?} is not below the hard one of {hard:?}"));
+        }
+        if self.limits.turn.is_zero() {
+            faults.push("turn of 0ns: nobody would have it".to_owned());
+        }
+        if self.limits.hard.is_zero() {
             faults.push("store timeout of 0ns: the store would never answer in time".to_owned());
         }
         if !faults.is_empty() {

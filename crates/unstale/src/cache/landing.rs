@@ -1,11 +1,11 @@
 //! Landing: one step without an await, from what a load brought to the answer of all who share it.
 
 use unstale_l1::{Found, Landed, Refusal, Tick};
-use unstale_port::Lease;
 
 use super::running::Led;
 use super::second_level::Stock;
 use super::terms::Goods;
+use super::turn::Grant;
 use super::value::Stored;
 use super::{Cache, Key};
 use crate::event::{CacheEvent, FillRefusal};
@@ -24,7 +24,7 @@ pub(crate) struct Fill<K, V> {
     key: K,
     found: Found<Stored<V>>,
     stock: Stock,
-    lease: Lease,
+    grant: Grant,
 }
 
 /// How a load ended.
@@ -72,21 +72,21 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let is_own = is_pure && !is_newer && found.began() == began;
         // What memory refused is not for the store either, unless only memory was to be left out.
         let is_current = !is_newer && matches!(refusal, None | Some(Refusal::Unstored));
-        let fill = fill.filter(|_| is_current).map(|(stock, lease)| Fill {
+        let fill = fill.filter(|_| is_current).map(|(stock, grant)| Fill {
             key,
             found: found.clone(),
             stock,
-            lease,
+            grant,
         });
         Landing { found, ending, is_own, fill }
     }
 
     /// Fills the store.
     pub(crate) async fn fill(self, fill: Fill<K, V>) {
-        let Fill { key, found, stock, lease } = fill;
+        let Fill { key, found, stock, grant } = fill;
         if let Some(level) = &self.inner.level {
             let value = found.value();
-            level.fill(&key.encode(), value.as_ref().map(|handle| handle.value()), stock, lease).await;
+            level.fill(&key.encode(), value.as_ref().map(|handle| handle.value()), stock, grant).await;
         }
     }
 }

@@ -72,6 +72,11 @@ impl<V> Load<V> {
         self.said().options.store_time_to_live = Some(duration);
     }
 
+    /// How long the store keeps this value after it stopped being fresh there, for fail-safe.
+    pub fn store_fail_safe(&self, duration: Duration) {
+        self.said().options.store_fail_safe = Some(duration);
+    }
+
     /// How long the nothing that this load found is fresh.
     pub fn negative_time_to_live(&self, duration: Duration) {
         self.said().options.negative_time_to_live = Some(duration);

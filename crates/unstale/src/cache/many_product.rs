@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-
-use unstale_port::Lease;
+use std::time::Duration;
 
 use super::Key;
 use super::call::Loaders;
@@ -13,8 +12,12 @@ use super::loaded::Answer as LoaderAnswer;
 use super::loader::Cause;
 use super::product::Product;
 use super::running::{Led, Running};
-use super::second_level::Stocked;
-use super::terms::Terms;
+use super::second_level::{Stocked, StoreRead};
+use super::terms::{Old, Terms};
+use super::turn::Grant;
+
+/// How long a batch waits for keys that other processes load: two batches may each wait for what the other one loads.
+const BATCH_PATIENCE: Duration = Duration::from_millis(100);
 
 /// A loader of many keys without its types.
 pub(crate) type ManyLoader<K, V> = Box<dyn FnOnce(Vec<K>, Load<V>) -> ManyFuture<K, V> + Send>;
@@ -38,16 +41,16 @@ impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
 
     async fn produce(self) -> Vec<Product<V>> {
         let Self { terms, keys, loader } = self;
-        let reads = terms.read_store(&keys).await;
+        let reads = terms.stocks_of(&keys, Old::None, BATCH_PATIENCE).await;
         let mut products: Vec<Option<Product<V>>> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
-        for (key, (found, lease)) in keys.into_iter().zip(reads) {
+        for (key, StoreRead { found, grant, .. }) in keys.into_iter().zip(reads) {
             match found {
                 Some(stocked) if terms.is_good_enough(&stocked) => {
-                    products.push(Some(Product::Goods(Box::new(terms.goods_of_stock(stocked)))));
+                    products.push(Some(Product::Goods(Box::new(terms.goods_of_stock(*stocked)))));
                 }
                 stale => {
-                    missing.push(Missing { index: products.len(), key, stale, lease });
+                    missing.push(Missing { index: products.len(), key, stale, grant });
                     products.push(None);
                 }
             }
@@ -65,8 +68,8 @@ impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
 struct Missing<K, V> {
     index: usize,
     key: K,
-    stale: Option<Stocked<V>>,
-    lease: Option<Lease>,
+    stale: Option<Box<Stocked<V>>>,
+    grant: Option<Grant>,
 }
 
 async fn load<K: Key, V: Send + Sync + 'static>(
@@ -80,7 +83,7 @@ async fn load<K: Key, V: Send + Sync + 'static>(
         Err(error) => {
             let failed = |missing: Missing<K, V>| {
                 let product = match missing.stale.filter(|_| terms.policy.fail_safe.is_on()) {
-                    Some(stocked) => Product::StaleStock(Box::new(terms.stale_entry(stocked))),
+                    Some(stocked) => Product::StaleStock(Box::new(terms.stale_entry(*stocked))),
                     None => Product::Failed(error.clone()),
                 };
                 (missing.index, product)
@@ -91,7 +94,7 @@ async fn load<K: Key, V: Send + Sync + 'static>(
     let mut values: HashMap<K, V> = pairs.into_iter().collect();
     let product = |missing: Missing<K, V>| {
         let answer = values.remove(&missing.key).map_or(LoaderAnswer::Nothing, LoaderAnswer::Value);
-        let goods = terms.goods(&brought, answer, None, missing.lease);
+        let goods = terms.goods(&brought, answer, None, missing.grant);
         (missing.index, Product::Goods(Box::new(goods.expect("nothing was called not modified"))))
     };
     missing.into_iter().map(product).collect()

@@ -33,7 +33,6 @@ mod many;
 mod many_call;
 mod many_product;
 mod options;
-mod owed;
 mod pace;
 mod policy;
 mod product;
@@ -42,6 +41,7 @@ mod running;
 mod second_level;
 mod sweeper;
 mod terms;
+mod turn;
 mod value;
 
 use std::fmt;
@@ -63,11 +63,12 @@ pub use get_or_load::{FindOrLoad, GetOrLoad, Pending, ReadOrFind, ReadOrLoad};
 pub use load::Load;
 pub use loaded::Loaded;
 pub use many::{Bare, PendingMany, ReadMany, WithProof};
-pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip};
+pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip, StoreFills};
 pub use unstale_l1::{Borrower, Key, Probe};
 pub use value::{Lookup, Read, Served, Value};
 
 use crate::event::{CacheEvent, Event, Origin};
+use crate::level::Level;
 use crate::metrics::CacheMetrics;
 use crate::node::Shared;
 use crate::{Error, ErrorKind, Node};
@@ -142,16 +143,22 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             Error::new(ErrorKind::CacheTypes, "build", detail)
         })?;
         let foreign = builder.foreign;
-        let store = foreign.as_ref().map(|foreign| foreign.store()).or_else(|| shared.store().cloned());
-        let level = store.zip(builder.codec).map(|(store, codec)| SecondLevel {
-            store,
-            codec,
-            cache: name.clone(),
-            prefix: builder.key_prefix.clone(),
-            timeout: builder.store_timeout,
-            owed: owed::Owed::default(),
-            shared: Arc::clone(&shared),
-            metrics: Arc::clone(&metrics),
+        let level = match &foreign {
+            Some(foreign) => Some(Level::of_cache(foreign.store(), &shared)),
+            None => shared.level.clone(),
+        };
+        let level = level.zip(builder.codec).map(|(level, codec)| {
+            level.open_cache(name.clone(), builder.key_prefix.clone());
+            SecondLevel {
+                level,
+                codec,
+                cache: name.clone(),
+                prefix: builder.key_prefix.clone(),
+                limits: builder.limits,
+                filling: Arc::default(),
+                shared: Arc::clone(&shared),
+                metrics: Arc::clone(&metrics),
+            }
         });
         let flights = Flights::new(&table);
         let (policy, node) = (builder.policy, builder.node);

@@ -99,6 +99,18 @@ pub enum Overdue {
     IsDropped,
 }
 
+/// Whether a load waits until the store has taken what it brought.
+///
+/// Removals, expiries and values that are set are always waited for: an act is announced only once the store is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreFills {
+    /// It waits.
+    Awaited,
+    /// Its callers are answered at once, and the store is filled in the background; with 1,024 fills of the cache under way
+    /// further ones are waited for.
+    InBackground,
+}
+
 /// How a cache loads what it lost all at once, when a node was cut off and many acts that it missed are repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Recovery {
@@ -122,6 +134,7 @@ pub enum Recovery {
 pub struct EntryOptions {
     pub(crate) time_to_live: Option<Duration>,
     pub(crate) store_time_to_live: Option<Duration>,
+    pub(crate) store_fail_safe: Option<Duration>,
     pub(crate) negative_time_to_live: Option<Duration>,
     pub(crate) jitter: Option<Duration>,
     pub(crate) fail_safe: Option<FailSafe>,
@@ -153,6 +166,13 @@ impl EntryOptions {
     #[must_use]
     pub const fn store_time_to_live(mut self, duration: Duration) -> Self {
         self.store_time_to_live = Some(duration);
+        self
+    }
+
+    /// How long the store keeps the value after it stopped being fresh there, for fail-safe. Default: as memory.
+    #[must_use]
+    pub const fn store_fail_safe(mut self, duration: Duration) -> Self {
+        self.store_fail_safe = Some(duration);
         self
     }
 

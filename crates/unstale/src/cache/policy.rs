@@ -17,6 +17,7 @@ pub(crate) const TIME_TO_LIVE_MIN: Duration = Duration::from_millis(16);
 pub(crate) struct Policy {
     pub(crate) time_to_live: Duration,
     pub(crate) store_time_to_live: Option<Duration>,
+    pub(crate) store_fail_safe: Option<Duration>,
     pub(crate) negative_time_to_live: Option<Duration>,
     pub(crate) jitter: Duration,
     pub(crate) fail_safe: FailSafe,
@@ -33,6 +34,7 @@ impl Default for Policy {
         Self {
             time_to_live: Duration::from_secs(30),
             store_time_to_live: None,
+            store_fail_safe: None,
             negative_time_to_live: None,
             jitter: Duration::ZERO,
             fail_safe: FailSafe::off(),
@@ -56,6 +58,7 @@ impl Policy {
                 .store_time_to_live
                 .or(options.time_to_live)
                 .or(self.store_time_to_live),
+            store_fail_safe: options.store_fail_safe.or(self.store_fail_safe),
             negative_time_to_live: options.negative_time_to_live.or(self.negative_time_to_live),
             jitter: options.jitter.unwrap_or(self.jitter),
             fail_safe: options.fail_safe.unwrap_or(self.fail_safe),
@@ -76,6 +79,12 @@ impl Policy {
     /// How long a value, or a cached nothing, is fresh in the store.
     pub(crate) fn store_life(&self, kind: Kind) -> Duration {
         self.life(kind, self.store_time_to_live.unwrap_or(self.time_to_live))
+    }
+
+    /// How long a value that is fresh in the store for so long is kept there.
+    pub(crate) fn store_keep(&self, fresh_for: Duration) -> Duration {
+        let stale_for = self.fail_safe.duration().map(|in_memory| self.store_fail_safe.unwrap_or(in_memory));
+        fresh_for.saturating_add(stale_for.unwrap_or_default())
     }
 
     fn life(&self, kind: Kind, of_values: Duration) -> Duration {
@@ -118,6 +127,9 @@ impl Policy {
             faults.push(
                 "soft timeout without fail-safe: there is never an older value to answer with".to_owned(),
             );
+        }
+        if self.store_fail_safe.is_some() && !self.fail_safe.is_on() {
+            faults.push("fail-safe of the store without fail-safe: nothing stale would be used".to_owned());
         }
         if self.overdue == Overdue::IsDropped && self.hard_timeout.is_none() {
             faults.push("overdue loads are dropped at the hard timeout, and there is none".to_owned());

@@ -9,8 +9,8 @@ use super::call::Loaders;
 use super::loaded::{Answer, Loaded};
 use super::loader::Loader;
 use super::running::{Led, Running};
-use super::second_level::Stocked;
-use super::terms::{Brought, Goods, Terms};
+use super::second_level::{Stocked, StoreRead};
+use super::terms::{Brought, Goods, Old, Terms};
 use super::value::{Stored, Value};
 use crate::event::LoadFailure;
 use crate::{Error, ErrorKind};
@@ -56,8 +56,10 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
 
     async fn produce(&mut self) -> Product<V> {
         let terms = Arc::clone(&self.terms);
-        let (stocked, lease) = terms.read_store_of(&self.key).await;
-        let stale = match stocked {
+        let can_stand_in = terms.policy.fail_safe.is_on() && self.previous.is_some();
+        let old = if can_stand_in { Old::StandsIn } else { Old::None };
+        let StoreRead { found, grant, .. } = terms.stock_of(&self.key, old).await;
+        let stale = match found {
             Some(stocked) if terms.is_good_enough(&stocked) => {
                 return Product::Goods(Box::new(terms.goods_of_stock(*stocked)));
             }
@@ -69,7 +71,7 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
             Err(Failed::Confirmation) => return Product::Unconfirmed(self.unconfirmed()),
         };
         let confirmed = if matches!(answer, Answer::NotModified) { self.previous.as_ref() } else { None };
-        match terms.goods(&brought, answer, confirmed, lease) {
+        match terms.goods(&brought, answer, confirmed, grant) {
             Some(goods) => Product::Goods(Box::new(goods)),
             None => Product::Unconfirmed(self.unconfirmed()),
         }

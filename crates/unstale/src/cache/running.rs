@@ -108,7 +108,15 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
             return Poll::Ready(ended);
         }
         let cache = self.cache.clone();
+        let background = cache.inner.level.as_ref().and_then(|level| level.in_background(fills.len()));
         let filling = async move { all(fills.into_iter().map(|fill| cache.clone().fill(fill))).await };
+        if let Some(counted) = background {
+            self.cache.shared().spawn(async move {
+                filling.await;
+                drop(counted);
+            });
+            return Poll::Ready(ended);
+        }
         self.stage = Stage::Filling(Box::pin(filling), ended);
         Poll::Pending
     }

@@ -1,39 +1,59 @@
-//! The second level (L2) of one cache: the node's store, with this cache's name, codec, limit of time and debts.
+//! The second level (L2) of one cache: the node's store, with this cache's name, codec and limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
-use unstale_core::Name;
-use unstale_port::{Condition, Intent, Lease, Record, Store, StoreFuture, Written};
+use unstale_core::{Name, Voided};
+use unstale_port::{Condition, Intent, Lease, Lookup, Record, StoreFuture, Turn, Written};
 
 use super::codec::Codec;
-use super::owed::{Debt, Owed};
+use super::options::StoreFills;
 use super::policy::Kind;
+use super::turn::{Grant, HeldTurn};
 use super::value::Validators;
 use crate::event::{CacheEvent, Event, StoreOutcome};
+use crate::level::{Debt, Level, prefixed};
 use crate::metrics::CacheMetrics;
 use crate::node::Shared;
+
+/// How many fills of one cache may be under way in the background. Beyond that they are waited for.
+const FILLS_MAX: usize = 1_024;
 
 /// The store as one cache uses it. Every call has a time limit, and a failure is counted and reported, never returned:
 /// reads go on without the store, and what a write could not make old there is owed until it could.
 pub(crate) struct SecondLevel<V> {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) level: Arc<Level>,
     pub(crate) codec: Arc<dyn Codec<V>>,
     pub(crate) cache: Name,
     pub(crate) prefix: Bytes,
-    pub(crate) timeout: Duration,
-    pub(crate) owed: Owed,
+    pub(crate) limits: Limits,
+    pub(crate) filling: Arc<AtomicUsize>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) metrics: Arc<CacheMetrics>,
 }
 
+/// What was chosen for the calls of a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How long a call may take.
+    pub(crate) hard: Duration,
+    /// How long a read may take while there is something stale to go on with.
+    pub(crate) soft: Option<Duration>,
+    /// For how long one process has the turn to load a key.
+    pub(crate) turn: Duration,
+    pub(crate) fills: StoreFills,
+}
+
 /// What the store knows of a key.
 pub(crate) struct StoreRead<V> {
-    pub(crate) found: Option<Stocked<V>>,
-    /// The right to fill the key with what is loaded after this read.
-    pub(crate) lease: Lease,
+    /// In a box: a load holds it while it waits for its loader.
+    pub(crate) found: Option<Box<Stocked<V>>>,
+    /// The right to fill the key with what is loaded after this read; none if the store was not read.
+    pub(crate) grant: Option<Grant>,
+    /// Whether another process is loading it.
+    pub(crate) is_taken: bool,
 }
 
 /// A record with its value decoded.
@@ -49,6 +69,11 @@ impl<V> Stocked<V> {
     pub(crate) const fn kind(&self) -> Kind {
         if self.value.is_some() { Kind::Value } else { Kind::Nothing }
     }
+}
+
+impl<V> StoreRead<V> {
+    /// Of a store that was not read.
+    pub(crate) const NONE: Self = Self { found: None, grant: None, is_taken: false };
 }
 
 /// What is written for a key.
@@ -67,27 +92,21 @@ pub(crate) enum Void {
     Expire,
 }
 
-/// Whether the store holds nothing any more that an act made old.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Voided {
-    Yes,
-    /// It did not take the act; this node reads nothing of it that the act concerns until it did.
-    Owed,
-}
-
 impl<V: Send + Sync + 'static> SecondLevel<V> {
-    /// Reads keys, one answer for each in their order; `None` for all of them if the store failed or owes something that
-    /// concerns them. Cancel-safe.
-    pub(crate) async fn read(&self, keys: &[Bytes]) -> Vec<Option<StoreRead<V>>> {
-        let keys: Vec<Bytes> = keys.iter().map(|key| self.prefixed(key)).collect();
-        let nothing = || keys.iter().map(|_| None).collect();
-        if !self.settle(&keys).await {
+    /// Reads keys in order to load what is missing, one answer for each in their order; nothing for all of them if the store
+    /// failed or is owed something that concerns them. Cancel-safe; turns that were taken are given back.
+    pub(crate) async fn read(&self, keys: &[Bytes], limit: Duration) -> Vec<StoreRead<V>> {
+        let keys: Vec<Bytes> = keys.iter().map(|key| prefixed(&self.prefix, key)).collect();
+        let nothing = || keys.iter().map(|_| StoreRead::NONE).collect();
+        if !self.level.settle(self.limits.hard, &self.cache, &keys).await {
+            self.failed("it does not take what it is owed");
             return nothing();
         }
-        match self.call(self.store.get(self.cache.as_str(), &keys, Intent::Read)).await {
+        let intent = Intent::Load { turn: self.limits.turn };
+        match self.call(limit, self.level.store().get(self.cache.as_str(), &keys, intent)).await {
             Some(lookups) if lookups.len() == keys.len() => {
-                lookups.into_iter().map(|lookup| Some(self.decoded(lookup.record, lookup.lease))).collect()
+                let reads = lookups.into_iter().zip(&keys);
+                reads.map(|(lookup, key)| self.read_of(key, lookup)).collect()
             }
             Some(_) => {
                 self.failed("the store answered for another number of keys than it was asked for");
@@ -97,9 +116,11 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
         }
     }
 
-    /// Fills a key with what was loaded under `lease`; `value` is `None` for a cached nothing.
-    pub(crate) async fn fill(&self, key: &Bytes, value: Option<&V>, stock: Stock, lease: Lease) {
-        self.put(key, value, stock, Condition::Lease(lease)).await;
+    /// Fills a key with what was loaded under `grant`; `value` is `None` for a cached nothing.
+    pub(crate) async fn fill(&self, key: &Bytes, value: Option<&V>, stock: Stock, grant: Grant) {
+        if self.put(key, value, stock, Condition::Lease(grant.lease())).await.is_some() {
+            grant.use_up();
+        }
     }
 
     /// Writes a value that is newer than what is there; if the store does not take it, what is there is voided. That it takes
@@ -114,56 +135,50 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
 
     /// Makes keys old in the store, or owes it.
     pub(crate) async fn void(&self, keys: &[Bytes], how: Void, stamp: u64) -> Voided {
-        let keys: Vec<Bytes> = keys.iter().map(|key| self.prefixed(key)).collect();
+        let keys: Vec<Bytes> = keys.iter().map(|key| prefixed(&self.prefix, key)).collect();
+        let (store, cache) = (self.level.store(), self.cache.as_str());
         let call = match how {
-            Void::Remove => self.store.remove(self.cache.as_str(), &keys, stamp),
-            Void::Expire => self.store.expire(self.cache.as_str(), &keys, stamp),
+            Void::Remove => store.remove(cache, &keys, stamp),
+            Void::Expire => store.expire(cache, &keys, stamp),
         };
-        if self.call(call).await.is_some() {
+        if self.call(self.limits.hard, call).await.is_some() {
             self.metrics.store_calls.increment(StoreOutcome::Removed);
             return Voided::Yes;
         }
         for key in keys {
-            self.owed.owe(Debt::Key(key), stamp);
+            self.level.owe(&Debt::Key(self.cache.clone(), key), stamp);
         }
         Voided::Owed
     }
 
     /// Ends in the store whatever carries `tag`, or everything of the cache, or owes it.
     pub(crate) async fn raise(&self, tag: Option<Bytes>, how: Void, stamp: u64) -> Voided {
-        let cache = Some(self.cache.as_str());
+        let (store, cache) = (self.level.store(), Some(self.cache.as_str()));
         let call = match how {
-            Void::Remove => self.store.raise(cache, tag.clone(), stamp),
-            Void::Expire => self.store.raise_stale(cache, tag.clone(), stamp),
+            Void::Remove => store.raise(cache, tag.clone(), stamp),
+            Void::Expire => store.raise_stale(cache, tag.clone(), stamp),
         };
-        if self.call(call).await.is_some() {
+        if self.call(self.limits.hard, call).await.is_some() {
             self.metrics.store_calls.increment(StoreOutcome::Removed);
             return Voided::Yes;
         }
-        self.owed.owe(tag.map_or(Debt::Cache, Debt::Tag), stamp);
+        let cache = self.cache.clone();
+        let debt = match tag {
+            Some(tag) => Debt::Tag(Some(cache), tag),
+            None => Debt::Cache(cache),
+        };
+        self.level.owe(&debt, stamp);
         Voided::Owed
     }
 
-    /// Makes good what is owed and concerns `keys`; false if that did not work.
-    async fn settle(&self, keys: &[Bytes]) -> bool {
-        for (debt, stamp) in self.owed.before_reading(keys) {
-            let cache = self.cache.as_str();
-            let done = match &debt {
-                Debt::Key(key) => {
-                    // Removed even where it was to expire: nobody knows any more what is there.
-                    let key = [key.clone()];
-                    self.call(self.store.remove(cache, &key, stamp)).await
-                }
-                Debt::Tag(tag) => self.call(self.store.raise(Some(cache), Some(tag.clone()), stamp)).await,
-                Debt::Cache => self.call(self.store.raise(Some(cache), None, stamp)).await,
-            };
-            if done.is_none() {
-                return false;
-            }
-            self.metrics.store_calls.increment(StoreOutcome::Removed);
-            self.owed.settle(&debt, stamp);
+    /// Whether so many fills may go on in the background; if so they count until the answer is dropped.
+    pub(crate) fn in_background(&self, fills: usize) -> Option<Filling> {
+        if self.limits.fills == StoreFills::Awaited {
+            return None;
         }
-        true
+        let filling = Filling { all: Arc::clone(&self.filling), fills };
+        let before = self.filling.fetch_add(fills, Ordering::AcqRel);
+        (before + fills <= FILLS_MAX).then_some(filling)
     }
 
     async fn put(
@@ -190,8 +205,9 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
             last_modified: stock.validators.last_modified,
             version: stock.validators.version,
         };
-        let written =
-            self.call(self.store.put(self.cache.as_str(), self.prefixed(key), record, condition)).await?;
+        let (store, key) = (self.level.store(), prefixed(&self.prefix, key));
+        let call = store.put(self.cache.as_str(), key, record, condition);
+        let written = self.call(self.limits.hard, call).await?;
         self.metrics.store_calls.increment(match written {
             Written::Stored => StoreOutcome::Stored,
             Written::Refused => StoreOutcome::Refused,
@@ -199,42 +215,59 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
         Some(written)
     }
 
-    fn decoded(&self, record: Option<Record>, lease: Lease) -> StoreRead<V> {
+    fn read_of(&self, key: &Bytes, lookup: Lookup) -> StoreRead<V> {
+        let Lookup { record, lease, turn } = lookup;
+        let is_fresh = record.as_ref().is_some_and(|record| !record.fresh_for.is_zero());
+        let grant = if turn == Turn::Yours && !is_fresh {
+            Grant::with_turn(lease, self.held(key.clone(), lease))
+        } else {
+            Grant::of(lease)
+        };
+        StoreRead {
+            found: self.decoded(record).map(Box::new),
+            grant: Some(grant),
+            is_taken: turn == Turn::Taken,
+        }
+    }
+
+    fn held(&self, key: Bytes, lease: Lease) -> HeldTurn {
+        let (level, shared) = (Arc::clone(&self.level), Arc::clone(&self.shared));
+        HeldTurn {
+            level,
+            shared,
+            cache: self.cache.clone(),
+            key,
+            lease,
+            limit: self.limits.hard,
+            is_over: false,
+        }
+    }
+
+    fn decoded(&self, record: Option<Record>) -> Option<Stocked<V>> {
         let Some(record) = record else {
             self.metrics.store_calls.increment(StoreOutcome::Miss);
-            return StoreRead { found: None, lease };
+            return None;
         };
         let value = match record.value.as_ref().map(|bytes| self.codec.decode(bytes)).transpose() {
             Ok(value) => value,
             Err(error) => {
                 self.failed(&error.to_string());
-                return StoreRead { found: None, lease };
+                return None;
             }
         };
         self.metrics.store_calls.increment(StoreOutcome::Hit);
         let (etag, last_modified, version) = (record.etag, record.last_modified, record.version);
-        let found = Stocked {
+        Some(Stocked {
             value,
             validators: Validators { etag, last_modified, version },
             fresh_for: record.fresh_for,
             keep_for: record.keep_for,
             tags: record.tags,
-        };
-        StoreRead { found: Some(found), lease }
+        })
     }
 
-    async fn call<T>(&self, call: StoreFuture<'_, T>) -> Option<T> {
-        match timeout(self.timeout, call).await {
-            Ok(Ok(done)) => Some(done),
-            Ok(Err(error)) => {
-                self.failed(&error.to_string());
-                None
-            }
-            Err(_) => {
-                self.failed(&format!("no answer within {:?}", self.timeout));
-                None
-            }
-        }
+    async fn call<T>(&self, limit: Duration, call: StoreFuture<'_, T>) -> Option<T> {
+        self.level.call(limit, call).await.map_err(|failure| self.failed(&failure.to_string())).ok()
     }
 
     fn failed(&self, why: &str) {
@@ -246,11 +279,16 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
             origin: None,
         });
     }
+}
 
-    fn prefixed(&self, key: &Bytes) -> Bytes {
-        if self.prefix.is_empty() {
-            return key.clone();
-        }
-        [&self.prefix[..], key].concat().into()
+/// Fills that go on in the background.
+pub(crate) struct Filling {
+    all: Arc<AtomicUsize>,
+    fills: usize,
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.fills, Ordering::AcqRel);
     }
 }

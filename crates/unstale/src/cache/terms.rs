@@ -4,10 +4,9 @@ use std::slice;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 use unstale_l1::{NewEntry, Scope, Tick};
-use unstale_port::Lease;
 
 use super::load::{Load, Said};
 use super::loaded::Answer;
@@ -15,7 +14,8 @@ use super::loader::Cause;
 use super::options::{Overdue, Recovery, Skip};
 use super::pace::{Manners, Purpose};
 use super::policy::{Kind, Policy};
-use super::second_level::{SecondLevel, Stock, Stocked};
+use super::second_level::{SecondLevel, Stock, Stocked, StoreRead};
+use super::turn::Grant;
 use super::value::{Stored, Validators, Value};
 use super::{Cache, Key};
 use crate::event::{CacheEvent, FillRefusal, LoadFailure, LoadTrigger};
@@ -44,6 +44,17 @@ pub(crate) enum StoreUse {
     Bypassed,
 }
 
+/// Whether there is something stale to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Old {
+    None,
+    StandsIn,
+}
+
+/// Between two looks at a key that another process loads: doubled from one to the other.
+const POLL_MIN: Duration = Duration::from_millis(5);
+const POLL_MAX: Duration = Duration::from_millis(50);
+
 /// An entry to land, and what the store is to be told if it was stored.
 pub(crate) struct Goods<V> {
     pub(crate) entry: NewEntry<Stored<V>>,
@@ -51,7 +62,7 @@ pub(crate) struct Goods<V> {
     pub(crate) is_pure: bool,
     /// Why it is to be answered only.
     pub(crate) kept_nowhere: Option<FillRefusal>,
-    pub(crate) fill: Option<(Stock, Lease)>,
+    pub(crate) fill: Option<(Stock, Grant)>,
     /// The value's tags, to tell which act overtook its load.
     pub(crate) tags: Vec<Bytes>,
 }
@@ -128,24 +139,54 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         }
     }
 
-    /// What the store has for each key, with the lease to fill it; nothing at all if this load does not use the store.
-    pub(crate) async fn read_store(&self, keys: &[K]) -> Vec<(Option<Stocked<V>>, Option<Lease>)> {
-        let Some(level) = self.level() else {
-            return keys.iter().map(|_| (None, None)).collect();
-        };
-        let keys: Vec<Bytes> = keys.iter().map(Key::encode).collect();
-        let reads = level.read(&keys).await.into_iter();
-        reads.map(|read| read.map_or((None, None), |read| (read.found, Some(read.lease)))).collect()
+    /// What the store has for one key. While another process loads it, this waits for that: as long as a turn lasts, and no
+    /// longer than the hard timeout; then it is loaded here all the same.
+    pub(crate) async fn stock_of(&self, key: &K, old: Old) -> StoreRead<V> {
+        // Nothing to be boxed without a store.
+        let Some(level) = self.level() else { return StoreRead::NONE };
+        let turn = level.limits.turn;
+        let patience = self.policy.hard_timeout.map_or(turn, |hard| hard.min(turn));
+        let mut reads = Box::pin(self.stocks_of(slice::from_ref(key), old, patience)).await;
+        reads.pop().expect("one key, one answer")
     }
 
-    /// [`Terms::read_store`] of one key, which costs nothing without a store.
-    pub(crate) async fn read_store_of(&self, key: &K) -> (Option<Box<Stocked<V>>>, Option<Lease>) {
-        if self.level().is_none() {
-            return (None, None);
+    /// What the store has for each key, with a limit to the wait for other processes.
+    pub(crate) async fn stocks_of(&self, keys: &[K], old: Old, patience: Duration) -> Vec<StoreRead<V>> {
+        let mut reads = self.read_store(keys, old).await;
+        let began = Instant::now();
+        let mut pause = POLL_MIN;
+        let mut is_first = true;
+        loop {
+            let awaits = |read: &StoreRead<V>| {
+                read.is_taken && !read.found.as_ref().is_some_and(|stocked| self.is_good_enough(stocked))
+            };
+            let awaited: Vec<usize> = (0..reads.len()).filter(|&index| awaits(&reads[index])).collect();
+            if awaited.is_empty() || began.elapsed() >= patience {
+                return reads;
+            }
+            if std::mem::take(&mut is_first) {
+                self.cache.inner.metrics.turns_awaited.add(awaited.len() as u64);
+            }
+            // Not all at once: they began to wait together.
+            sleep(pause.mul_f64(0.5 + self.cache.shared().random() as f64 / u64::MAX as f64)).await;
+            pause = (pause * 2).min(POLL_MAX);
+            let again: Vec<K> = awaited.iter().map(|&index| keys[index].clone()).collect();
+            for (index, read) in awaited.into_iter().zip(self.read_store(&again, old).await) {
+                reads[index] = read;
+            }
         }
-        let read = Box::pin(self.read_store(slice::from_ref(key))).await.pop();
-        let (stocked, lease) = read.expect("one key, one answer");
-        (stocked.map(Box::new), lease)
+    }
+
+    async fn read_store(&self, keys: &[K], old: Old) -> Vec<StoreRead<V>> {
+        let Some(level) = self.level() else {
+            return keys.iter().map(|_| StoreRead::NONE).collect();
+        };
+        let limit = match old {
+            Old::StandsIn => level.limits.soft.unwrap_or(level.limits.hard),
+            Old::None => level.limits.hard,
+        };
+        let keys: Vec<Bytes> = keys.iter().map(Key::encode).collect();
+        level.read(&keys, limit).await
     }
 
     /// The store, if this load reads it.
@@ -160,7 +201,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         brought: &Brought<()>,
         answer: Answer<V>,
         confirmed: Option<&Value<V>>,
-        lease: Option<Lease>,
+        grant: Option<Grant>,
     ) -> Option<Goods<V>> {
         let said = &brought.said;
         let policy = self.policy.with(&said.options);
@@ -193,11 +234,11 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
             && confirmed.is_none()
             && !said.no_store
             && !policy.skips.has(Skip::StoreWrite);
-        let fill = lease.filter(|_| is_for_store).map(|lease| {
+        let fill = grant.filter(|_| is_for_store).map(|grant| {
             let fresh_for = policy.store_life(kind);
-            let keep_for = keep(fresh_for, &policy);
+            let keep_for = policy.store_keep(fresh_for);
             let tags = tags.clone();
-            (Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, lease)
+            (Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, grant)
         });
         let is_pure = self.store == StoreUse::Bypassed || recorded.subjects().next().is_none();
         Some(Goods { entry, is_pure, kept_nowhere, fill, tags })

@@ -67,10 +67,27 @@ pub const CACHE_FOREIGN_ACTS: Metric =
 /// Times that foreign writers were not heard any more.
 pub const CACHE_FOREIGN_LOSSES: Metric =
     counter("unstale_cache_foreign_losses_total", "Times that foreign writers were not heard any more.");
+/// Loads that waited for another process to load the key.
+pub const CACHE_TURNS_AWAITED: Metric = counter(
+    "unstale_cache_turns_awaited_total",
+    "Loads that waited since another process was loading the key already.",
+);
 /// Entries that a cache holds.
 pub const CACHE_ENTRIES: Metric = gauge("unstale_cache_entries", "Entries that a cache holds.");
 /// Weight of the entries that a cache holds.
 pub const CACHE_WEIGHT: Metric = gauge("unstale_cache_weight", "Weight of the entries that a cache holds.");
+
+/// 1 while the store is not asked since it failed too often.
+pub const STORE_BREAKER_OPEN: Metric =
+    gauge("unstale_store_breaker_open", "1 while the store is not asked since it failed too often.");
+/// How often that began.
+pub const STORE_BREAKER_OPENED: Metric =
+    counter("unstale_store_breaker_opened_total", "How often the store's circuit breaker opened.");
+/// Removals that the store did not take yet.
+pub const STORE_OWED: Metric = gauge("unstale_store_owed", "Removals that the store did not take yet.");
+/// Removals that the store took later.
+pub const STORE_RECOVERED: Metric =
+    counter("unstale_store_recovered_total", "Removals that the store took after it had failed to.");
 
 /// Bounded reads, by how they were answered.
 pub const BOUNDED_READS: Metric =

@@ -34,6 +34,7 @@ pub(crate) struct CacheMetrics {
     pub(crate) store_calls: CounterBy<StoreOutcome>,
     pub(crate) foreign_acts: Counter,
     pub(crate) foreign_losses: Counter,
+    pub(crate) turns_awaited: Counter,
 }
 
 impl CacheMetrics {
@@ -55,6 +56,7 @@ impl CacheMetrics {
         metrics.push_reasons(names::CACHE_STORE_CALLS, &label(), names::OUTCOME, &self.store_calls);
         metrics.push_count(names::CACHE_FOREIGN_ACTS, label(), self.foreign_acts.total());
         metrics.push_count(names::CACHE_FOREIGN_LOSSES, label(), self.foreign_losses.total());
+        metrics.push_count(names::CACHE_TURNS_AWAITED, label(), self.turns_awaited.total());
     }
 }
 

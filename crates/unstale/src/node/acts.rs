@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
-use unstale_core::Batch;
+use unstale_core::{Batch, Voided};
 use unstale_l1::LocalActs;
 
 use super::Node;
+use crate::level::Debt;
 use crate::{Error, ErrorKind, Receipt};
 
 /// How long the store may take for one of these acts.
@@ -19,8 +19,7 @@ impl Node {
     /// Cancelled before it returns, it may or may not have taken place.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`] if the store did not take it: memory on all nodes is as after a success, but what the store holds
-    /// may come back until the call is repeated. [`ErrorKind::Unannounced`] with [`crate::Writes::Refuse`], before anything
+    /// [`ErrorKind::Store`] if the store did not take it: as [`crate::Cache::set`] says. [`ErrorKind::Unannounced`] with [`crate::Writes::Refuse`], before anything
     /// is done.
     pub async fn remove_tag(&self, tag: impl Into<Bytes>) -> Result<Receipt, Error> {
         let tag = tag.into();
@@ -61,23 +60,30 @@ impl Node {
         shared.scopes.admit(operation, None)?;
         shared.admit_write(operation)?;
         // The store first: what is loaded from it after the act must not be older than the act (P-24).
-        let stored = self.raise_in_store(operation, tag).await;
-        let committed = shared.domain.commit(acts, Batch::Loose, shared.wall_ms());
+        let voided = self.raise_in_store(tag).await;
+        let committed = shared.domain.commit(acts, Batch::Loose, shared.told(voided));
         let committed = committed.unwrap_or_else(|| unreachable!("a batch of one act"));
         let receipt = shared.receipt(&committed.appended, committed.present > 0);
-        stored.map(|()| receipt)
+        match voided {
+            Voided::Yes => Ok(receipt),
+            Voided::Owed => {
+                let detail = "the store did not take the act; memory did, on every node";
+                Err(Error::new(ErrorKind::Store, operation, detail))
+            }
+        }
     }
 
-    async fn raise_in_store(&self, operation: &'static str, tag: Option<Bytes>) -> Result<(), Error> {
+    async fn raise_in_store(&self, tag: Option<Bytes>) -> Voided {
         let shared = self.shared();
-        let Some(store) = shared.store() else {
-            return Ok(());
-        };
-        let detail = "the store did not take the act; memory did, on every node";
-        match timeout(STORE_TIMEOUT, store.raise(None, tag, shared.stamp().0)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Error::caused(ErrorKind::Store, operation, detail, error)),
-            Err(elapsed) => Err(Error::caused(ErrorKind::Store, operation, detail, elapsed)),
+        let Some(level) = &shared.level else { return Voided::Yes };
+        let stamp = shared.stamp().0;
+        match level.call(STORE_TIMEOUT, level.store().raise(None, tag.clone(), stamp)).await {
+            Ok(()) => Voided::Yes,
+            Err(failure) => {
+                tracing::debug!(%failure, "the store did not take an act on every cache");
+                level.owe(&tag.map_or(Debt::All, |tag| Debt::Tag(None, tag)), stamp);
+                Voided::Owed
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How a node is configured and started.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::clock::Clock;
 use super::nowhere::Nowhere;
 use super::scopes::Scopes;
 use super::{Node, start};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, StoreBreaker};
 
 /// Who decides that a silent member has ended, and whether writes can be announced (PROTOCOL.md, "What users choose").
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct NodeBuilder {
     backplane: Option<Box<dyn Backplane>>,
     membership: Option<Membership>,
     store: Option<Arc<dyn Store>>,
+    breaker: StoreBreaker,
+    recovery_file: Option<PathBuf>,
     writes: Writes,
     writes_only: Option<Vec<String>>,
     drain_deadline: Duration,
@@ -68,6 +71,8 @@ impl NodeBuilder {
             backplane: None,
             membership: None,
             store: None,
+            breaker: StoreBreaker::default(),
+            recovery_file: None,
             writes: Writes::default(),
             writes_only: None,
             drain_deadline: Self::DRAIN_DEADLINE,
@@ -101,6 +106,21 @@ impl NodeBuilder {
     /// The second level (L2), shared by all nodes.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// When a store is not asked for a while since it fails; for each store of the node's caches. Default: after 5 failures in a
+    /// row, for 1 s.
+    pub const fn store_breaker(mut self, breaker: StoreBreaker) -> Self {
+        self.breaker = breaker;
+        self
+    }
+
+    /// Where what the store did not take is written down, so that a node that is restarted makes it good: a file of this node's
+    /// own, made if it is not there (docs/formats/recovery.md). It survives the end of the process, not of the machine.
+    /// Without it debts are kept in memory.
+    pub fn recovery_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.recovery_file = Some(path.into());
         self
     }
 
@@ -158,7 +178,7 @@ impl NodeBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a bad name, a peer listed twice, a backplane that cannot carry the protocol, or outside of a
-    /// tokio runtime; it names all that is wrong, not only the first.
+    /// tokio runtime; it names all that is wrong, not only the first. Or for a recovery file that cannot be used.
     ///
     /// # Panics
     /// On a runtime whose time is not enabled.
@@ -191,6 +211,9 @@ impl NodeBuilder {
             }
         };
         wrong.extend(unfit(properties, &membership));
+        if self.store.is_none() && self.recovery_file.is_some() {
+            wrong.push("recovery file for a store, but the node has no store".to_owned());
+        }
         let (Some(cluster), Some(name), true) = (cluster, name, wrong.is_empty()) else {
             return Err(Error::new(ErrorKind::Config, "start", wrong.join("; ")));
         };
@@ -201,6 +224,8 @@ impl NodeBuilder {
             backplane,
             company,
             store: self.store,
+            breaker: self.breaker,
+            recovery_file: self.recovery_file,
             writes: self.writes,
             scopes,
             drain_deadline: self.drain_deadline,
@@ -233,6 +258,8 @@ pub(super) struct Plan {
     pub(super) backplane: Box<dyn Backplane>,
     pub(super) company: Company,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) breaker: StoreBreaker,
+    pub(super) recovery_file: Option<PathBuf>,
     pub(super) writes: Writes,
     pub(super) scopes: Scopes,
     pub(super) drain_deadline: Duration,

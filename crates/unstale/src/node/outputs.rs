@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use unstale_core::{
     Act, Announce, DistrustCause, Input, Instant, Mechanism, Output, Proof, Range, Seq, State, Stream,
-    Subject, Suspects, Via,
+    Subject, Suspects, Via, Voided,
 };
 use unstale_l1::{Fills, Tick};
 
@@ -35,8 +35,12 @@ pub(super) struct Repaired {
 impl Driver {
     pub(super) fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
-            Output::Apply { stream, range, acts, batch: _, voided: _, stamp, via } => {
+            Output::Apply { stream, range, acts, batch: _, voided, stamp, via } => {
                 self.remember(now, stream, range, &acts);
+                if voided == Voided::Owed {
+                    // Before the entries go: who misses them then must not find the old value in the store (P-24).
+                    self.shared.hear_unsafe(&acts, stamp);
+                }
                 self.apply(&acts);
                 self.merge_stamp(stamp);
                 self.note_repaired(now, acts.len() as u64, via);

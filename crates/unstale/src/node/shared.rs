@@ -1,16 +1,17 @@
 //! What the caches, the calls and the driver of one node share.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use unstale_core::{Appended, Instant, Mechanism, Mechanisms, Seq, Stamp, State, Status, Stream};
+use unstale_core::{
+    Act, Appended, Instant, Mechanism, Mechanisms, Seq, Stamp, State, Status, Stream, Told, Voided,
+};
 use unstale_l1::{Domain, Tick};
-use unstale_port::Store;
 
 use super::builder::{Writes, mix};
 use super::clock::Clock;
@@ -21,8 +22,9 @@ use super::sessions::Sessions;
 use super::words::{Lease, Words};
 use crate::event::{Event, EventSink, Origin};
 use crate::freshness::Proven;
+use crate::level::Level;
 use crate::metrics::{NodeMetrics, SessionOutcome, WriteOutcome};
-use crate::{Error, ErrorKind, Receipt, SessionToken};
+use crate::{Error, ErrorKind, Receipt, SessionToken, StoreBreaker};
 
 /// One per node, behind an `Arc`; the caches reach the node through it.
 pub(crate) struct Shared {
@@ -44,7 +46,11 @@ pub(crate) struct Shared {
     pub(crate) mechanisms: Mechanisms,
     /// The instant of [`Tick::FIRST`].
     pub(super) epoch: Instant,
-    pub(super) store: Option<Arc<dyn Store>>,
+    /// The second level, if the node has one.
+    pub(crate) level: Option<Arc<Level>>,
+    /// Those of caches that have a store of their own.
+    pub(crate) levels: Mutex<Vec<Weak<Level>>>,
+    pub(crate) store_breaker: StoreBreaker,
     pub(super) writes: Writes,
     /// What this node may write at all.
     pub(crate) scopes: Scopes,
@@ -197,11 +203,6 @@ impl Shared {
         self.clock.wall_ms()
     }
 
-    /// The same for the stamp of an act; nothing if nobody will see that stamp, which then only counts on.
-    pub(crate) fn wall_ms_of_act(&self) -> u64 {
-        if self.domain.tells() { self.wall_ms() } else { 0 }
-    }
-
     /// This process, as its streams name it.
     pub(crate) fn process(&self) -> [u8; 16] {
         self.domain.with_log(|log| log.stream().process.0.to_be_bytes())
@@ -213,9 +214,23 @@ impl Shared {
         self.status.borrow().members.iter().any(|member| member.stream.process.0 == process)
     }
 
-    /// The second level, if the node has one.
-    pub(crate) fn store(&self) -> Option<&Arc<dyn Store>> {
-        self.store.as_ref()
+    /// What is said of an act; no time if nobody will see its stamp, which then only counts on.
+    pub(crate) fn told(&self, voided: Voided) -> Told {
+        Told { wall_ms: if self.domain.tells() { self.wall_ms() } else { 0 }, voided }
+    }
+
+    /// Other nodes could not void the store for these acts (P-24).
+    pub(super) fn hear_unsafe(&self, acts: &[Act], stamp: Stamp) {
+        let mut of_caches = Vec::new();
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner).retain(|level| {
+            let held = level.upgrade();
+            let is_held = held.is_some();
+            of_caches.extend(held);
+            is_held
+        });
+        for level in self.level.iter().chain(&of_caches) {
+            level.hear(acts, stamp.0);
+        }
     }
 
     /// 64 bits that a seeded node repeats and nobody else guesses; not for secrets.

@@ -1,7 +1,7 @@
 //! From a plan to a running node.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use super::shared::Shared;
 use super::words::Words;
 use super::{Handle, Node};
 use crate::event::EventSink;
+use crate::level::Level;
 use crate::metrics::NodeMetrics;
 use crate::{Error, ErrorKind};
 
@@ -52,10 +53,18 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         Company::Possible => ActLog::new(stream),
         Company::Never => ActLog::untold(stream),
     };
+    let events = EventSink::new();
+    let level = plan.store.map(|store| {
+        Level::new(store, plan.breaker, plan.recovery_file.as_deref(), events.clone()).map(Arc::new)
+    });
+    let level = level.transpose()?;
+    if let Some(level) = &level {
+        runtime.spawn(Level::recover(Arc::downgrade(level)));
+    }
     let shared = Arc::new(Shared {
         domain: Domain::new(domain_config, log.with_mechanisms(plan.mechanisms)),
         metrics: NodeMetrics::default(),
-        events: EventSink::new(),
+        events,
         origins: Origins::default(),
         words: Words::new(),
         sessions: Sessions::new(process),
@@ -66,7 +75,9 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         clock: plan.clock,
         mechanisms: plan.mechanisms,
         epoch: now,
-        store: plan.store,
+        level,
+        levels: Mutex::default(),
+        store_breaker: plan.breaker,
         writes: plan.writes,
         scopes: plan.scopes,
         runtime: runtime.clone(),

@@ -22,6 +22,10 @@ mod freshness;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
+mod level;
+#[cfg(test)]
 mod loads;
 #[cfg(test)]
 mod options;

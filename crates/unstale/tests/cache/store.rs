@@ -1,18 +1,15 @@
 //! The second level: two nodes that share a store.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use unstale::metrics::names;
 use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Json, Load, Node, Raw, Skip, Value};
-use unstale_port::memory::{Hub, MemoryStore, StoreLimits};
-use unstale_port::{
-    Condition, Error, Intent, Kind, Lease, Record, Retry, Sleep, Store, StoreFuture, Timer, Written,
-};
+use unstale_port::memory::Hub;
+use unstale_port::{Condition, Intent, Record, Store};
 
-use crate::gate::{Gate, Passage};
+use crate::gate::Gate;
+use crate::held::Held;
 use crate::world::{Database, HOUR, applied, builder, millis, pass, seconds, settle};
 
 /// Two nodes over one store that tests can hold up and break.
@@ -53,100 +50,6 @@ impl World {
         let database = Database::default();
         let value = self.there.get_or_load(&7, database.gives("new".to_owned())).await.unwrap();
         ((*value).clone(), database.reads() == 1)
-    }
-}
-
-/// A memory store by paused time, whose next read can be held up after it was done, and which can be down.
-#[derive(Clone)]
-struct Held {
-    inner: MemoryStore,
-    gate: Arc<Mutex<Option<Passage<()>>>>,
-    is_down: Arc<Mutex<bool>>,
-    gets: Arc<Mutex<u32>>,
-}
-
-struct PausedTime(tokio::time::Instant);
-
-impl Timer for PausedTime {
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep_until(&self, due: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep_until(self.0 + due))
-    }
-}
-
-impl Held {
-    fn new() -> Self {
-        let timer = Arc::new(PausedTime(tokio::time::Instant::now()));
-        let inner = MemoryStore::with(StoreLimits::default(), timer);
-        Self { inner, gate: Arc::default(), is_down: Arc::default(), gets: Arc::default() }
-    }
-
-    /// Holds up the next read when it is done.
-    fn hold(&self) -> Gate<()> {
-        let (gate, passage) = Gate::new();
-        *self.gate.lock().unwrap() = Some(passage);
-        gate
-    }
-
-    fn set_down(&self, is_down: bool) {
-        *self.is_down.lock().unwrap() = is_down;
-    }
-
-    fn when_up<'a, T: Send + 'a>(&self, call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
-        if *self.is_down.lock().unwrap() {
-            let error = Error::new(Kind::Unavailable, Retry::Reconnected, "store", "it is down");
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        call
-    }
-}
-
-impl Store for Held {
-    fn get<'a>(
-        &'a self,
-        cache: &'a str,
-        keys: &'a [Bytes],
-        intent: Intent,
-    ) -> StoreFuture<'a, Vec<unstale_port::Lookup>> {
-        let call = self.when_up(self.inner.get(cache, keys, intent));
-        *self.gets.lock().unwrap() += 1;
-        Box::pin(async move {
-            let found = call.await;
-            let passage = self.gate.lock().unwrap().take();
-            if let Some(passage) = passage {
-                passage.pass().await;
-            }
-            found
-        })
-    }
-
-    fn release<'a>(&'a self, cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.release(cache, key, lease))
-    }
-
-    fn put<'a>(
-        &'a self,
-        cache: &'a str,
-        key: Bytes,
-        record: Record,
-        condition: Condition,
-    ) -> StoreFuture<'a, Written> {
-        self.when_up(self.inner.put(cache, key, record, condition))
-    }
-
-    fn remove<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.remove(cache, keys, stamp))
-    }
-
-    fn expire<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.expire(cache, keys, stamp))
-    }
-
-    fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.raise(cache, tag, stamp))
     }
 }
 

@@ -8,4 +8,5 @@ pub(super) mod lives;
 pub(super) mod proving;
 pub(super) mod reading;
 pub(super) mod stopping;
+pub(super) mod storing;
 pub(super) mod voting;
