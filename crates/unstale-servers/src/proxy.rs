@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-const CHUNK_BYTES: usize = 16 * 1_024;
+const CHUNK_BYTES: usize = 4 * 1_024;
 /// Chunks on their way in one direction of one connection; more stay with the sender.
 const CHUNKS_MAX: usize = 256;
+/// What else waits for a proxy that reads nothing: little, so that who sends notices soon.
+const WINDOW_BYTES: u32 = 64 * 1_024;
 
 /// One way of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ async fn serve(listener: TcpListener, server: String, weather: watch::Sender<Wea
 
 /// Until either end closes: the other is closed then, too.
 async fn connect(client: TcpStream, server: String, weather: watch::Receiver<Weather>) -> io::Result<()> {
-    let server = TcpStream::connect(server).await?;
+    let server = dial(&server).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
@@ -129,6 +131,13 @@ async fn connect(client: TcpStream, server: String, weather: watch::Receiver<Wea
         ended = pass(from_client, to_server, Way::ToServer, weather.clone()) => ended,
         ended = pass(from_server, to_client, Way::ToClient, weather) => ended,
     }
+}
+
+async fn dial(server: &str) -> io::Result<TcpStream> {
+    let address = lookup_host(server).await?.next().ok_or(io::ErrorKind::NotFound)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_recv_buffer_size(WINDOW_BYTES)?;
+    socket.connect(address).await
 }
 
 async fn pass(
