@@ -61,7 +61,7 @@ const TEST_EDGES: &[(&str, &[&str])] = &[
     ("unstale-port", &["unstale-conformance"]),
     ("unstale-mesh", &["unstale-conformance"]),
     ("unstale-redis", &["unstale-conformance", "unstale-servers"]),
-    ("unstale", &["unstale-mesh", "unstale-redis", "unstale-servers"]),
+    ("unstale", &["unstale-audit", "unstale-mesh", "unstale-redis", "unstale-servers"]),
     ("unstale-example-dotnet-estate", &["unstale-servers"]),
     ("unstale-fusion", &["unstale", "unstale-conformance", "unstale-redis", "unstale-servers"]),
     ("unstale-cli", &["unstale-servers"]),
