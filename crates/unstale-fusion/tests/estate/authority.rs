@@ -10,6 +10,9 @@ use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 pub(crate) const BOUND: Duration = Duration::from_secs(1);
 pub(crate) const BOUND_OVER_LOSS: Duration = Duration::from_millis(3_500);
 
+/// How long after its act a message of a .NET node is published, at most.
+const IN_FLIGHT_MAX: Duration = Duration::from_secs(2);
+
 pub(crate) const KEYS: usize = 48;
 pub(crate) const TAGS: usize = 4;
 
@@ -19,6 +22,8 @@ pub(crate) struct Authority {
     /// Writers of one key take turns, from the row to the act, as whoever sets values has to.
     turns: Vec<std::sync::Arc<Turns<()>>>,
     last_loss: Mutex<Option<Instant>>,
+    /// How often Redis went away or came back: odd while it is away.
+    changes: AtomicU64,
     /// The longest that an answer of ours was behind an act that had returned, in microseconds.
     pub(crate) most_behind: AtomicU64,
 }
@@ -52,6 +57,7 @@ impl Authority {
             rows: (0..KEYS).map(|_| Mutex::new(vec![first])).collect(),
             turns: (0..KEYS).map(|_| std::sync::Arc::default()).collect(),
             last_loss: Mutex::new(None),
+            changes: AtomicU64::new(0),
             most_behind: AtomicU64::new(0),
         }
     }
@@ -85,6 +91,32 @@ impl Authority {
                 last.acted = Some((now, who));
             }
         }
+    }
+
+    /// Redis goes away: what .NET nodes did just now, and what they do until it is back, may never be published.
+    pub(crate) fn goes(&self) {
+        self.lose();
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let now = Instant::now();
+        for row in &self.rows {
+            let is_recent =
+                |version: &&mut Version| now.duration_since(version.committed) < IN_FLIGHT_MAX * 2;
+            for version in lock(row).iter_mut().rev().take_while(is_recent) {
+                let is_lost = |(at, by): (Instant, usize)| by >= 2 && now.duration_since(at) < IN_FLIGHT_MAX;
+                version.acted = version.acted.filter(|acted| !is_lost(*acted));
+            }
+        }
+    }
+
+    /// It is back, and all are connected.
+    pub(crate) fn comes(&self) {
+        self.lose();
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Before and after an act of a .NET node the same even number: its message was published.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// A subscription was cut.

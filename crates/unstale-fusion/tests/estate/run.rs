@@ -68,6 +68,66 @@ impl Dice {
     }
 }
 
+/// Two nodes of ours and two of theirs, with clients that work until a time.
+pub(crate) struct Estate {
+    pub(crate) ours: [Ours; 2],
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) totals: Arc<Totals>,
+    pub(crate) until: Instant,
+    clients: JoinSet<()>,
+    seconds: u64,
+}
+
+impl Estate {
+    pub(crate) async fn start(redis: &Redis, seconds: u64) -> Self {
+        let hub = Hub::fixed(["a", "b"]);
+        let settings = || FusionSettings::new("FusionCache", Format::SystemTextJson).hold_off(HOLD_OFF);
+        let ours =
+            [Ours::start(&hub, 0, redis, settings()).await, Ours::start(&hub, 1, redis, settings()).await];
+        let mut theirs = Vec::new();
+        for _ in 0..2 {
+            theirs.push(FusionNode::start(&redis.address(), &[]).await.expect("the live node starts"));
+        }
+        for node in &ours {
+            let ready = timeout(Duration::from_secs(30), node.until_ready()).await;
+            assert!(ready.is_ok(), "two nodes join, and hear");
+        }
+        let (authority, totals) = (Arc::new(Authority::new()), Arc::new(Totals::default()));
+        let until = Instant::now() + Duration::from_secs(seconds);
+        let mut clients = JoinSet::new();
+        for client in 0..CLIENTS * 2 {
+            let (authority, totals) = (Arc::clone(&authority), Arc::clone(&totals));
+            clients.spawn(ours[client as usize % 2].clone().work(authority, totals, Dice(client), until));
+        }
+        for (who, node) in theirs.into_iter().enumerate() {
+            let (authority, totals) = (Arc::clone(&authority), Arc::clone(&totals));
+            clients.spawn(theirs::work(node, 2 + who, authority, totals, Dice(100 + who as u64), until));
+        }
+        Self { ours, authority, totals, until, clients, seconds }
+    }
+
+    /// Waits for the clients; no answer of ours broke the promise.
+    pub(crate) async fn finish(mut self) {
+        while let Some(client) = self.clients.join_next().await {
+            client.expect("no client panics");
+        }
+        let Self { ours, authority, totals, seconds, .. } = self;
+        report(seconds, &authority, &totals, &ours);
+        let breaches = totals.breaches.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            breaches.is_empty(),
+            "{} answers, such as:\n{}",
+            sum(&totals.breaches_count),
+            breaches.join("\n")
+        );
+        assert!(
+            sum(&totals.reads) > 20 * seconds && sum(&totals.of_theirs) > 5 * seconds,
+            "hardly anything happened"
+        );
+        assert!(sum(&totals.hits) > sum(&totals.reads) / 10, "hardly anything was cached");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_of_ours_is_older_than_a_mixed_estate_promises() {
     needs!(Program::RedisServer);
@@ -75,54 +135,17 @@ async fn no_answer_of_ours_is_older_than_a_mixed_estate_promises() {
     let seconds =
         std::env::var("UNSTALE_ESTATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60);
     let redis = Redis::start().await.expect("redis starts");
-    let hub = Hub::fixed(["a", "b"]);
-    let settings = || FusionSettings::new("FusionCache", Format::SystemTextJson).hold_off(HOLD_OFF);
-    let ours =
-        [Ours::start(&hub, 0, &redis, settings()).await, Ours::start(&hub, 1, &redis, settings()).await];
-    let mut theirs = Vec::new();
-    for _ in 0..2 {
-        theirs.push(FusionNode::start(&redis.address(), &[]).await.expect("the live node starts"));
-    }
-    for node in &ours {
-        let ready = timeout(Duration::from_secs(30), node.until_ready()).await;
-        assert!(ready.is_ok(), "two nodes join, and hear");
-    }
-    let (authority, totals) = (Arc::new(Authority::new()), Arc::new(Totals::default()));
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut clients = JoinSet::new();
-    for client in 0..CLIENTS * 2 {
-        let (authority, totals) = (Arc::clone(&authority), Arc::clone(&totals));
-        clients.spawn(ours[client as usize % 2].clone().work(authority, totals, Dice(client), until));
-    }
-    for (who, node) in theirs.into_iter().enumerate() {
-        let (authority, totals) = (Arc::clone(&authority), Arc::clone(&totals));
-        clients.spawn(theirs::work(node, 2 + who, authority, totals, Dice(100 + who as u64), until));
-    }
+    let estate = Estate::start(&redis, seconds).await;
     let mut next_loss = Instant::now() + LOSS_EVERY;
-    while Instant::now() < until {
+    while Instant::now() < estate.until {
         pause(200).await;
         if Instant::now() > next_loss {
             next_loss += LOSS_EVERY;
-            authority.lose();
+            estate.authority.lose();
             redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await.expect("redis answers");
         }
     }
-    while let Some(client) = clients.join_next().await {
-        client.expect("no client panics");
-    }
-    report(seconds, &authority, &totals, &ours);
-    let breaches = totals.breaches.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(
-        breaches.is_empty(),
-        "{} answers, such as:\n{}",
-        sum(&totals.breaches_count),
-        breaches.join("\n")
-    );
-    assert!(
-        sum(&totals.reads) > 20 * seconds && sum(&totals.of_theirs) > 5 * seconds,
-        "hardly anything happened"
-    );
-    assert!(sum(&totals.hits) > sum(&totals.reads) / 10, "hardly anything was cached");
+    estate.finish().await;
 }
 
 fn report(seconds: u64, authority: &Authority, totals: &Totals, ours: &[Ours]) {
