@@ -10,10 +10,12 @@ mod chart;
 mod fusioncache;
 mod goals;
 mod measure;
+mod pair;
 mod reader;
 mod report;
 #[cfg(feature = "rivals")]
 mod rivals;
+mod server;
 mod subject;
 mod workload;
 
@@ -42,7 +44,7 @@ struct Args {
 }
 
 const EXAMPLES: &str = "\
-Benches: hit within acts set cold stampede apply tag cascade memory propagate
+Benches: hit within acts set cold stampede apply tag cascade memory propagate redis-invalidate redis-l2
 Goals:   goals            every goal, exit 1 when one is missed
          goals NAME...    some of them
 

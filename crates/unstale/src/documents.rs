@@ -5,3 +5,6 @@ struct Readme;
 
 #[doc = include_str!("../../../docs/from-moka.md")]
 struct FromMoka;
+
+#[doc = include_str!("../../../docs/from-fusioncache.md")]
+struct FromFusionCache;

@@ -138,7 +138,7 @@ fn rivals_absent(report: &mut Report) {
 }
 
 fn live_node(report: &mut Report) {
-    match crate::fusioncache::measure() {
+    match crate::fusioncache::hits() {
         Ok(figures) => {
             report.add(BENCH, "string-1t", "fusioncache", "ns_per_op", &[figures.get]);
             report.add(BENCH, "string-1t", "fusioncache-load", "ns_per_op", &[figures.load]);

@@ -9,6 +9,7 @@ mod cold;
 mod hit;
 mod memory;
 mod propagate;
+mod redis;
 mod set;
 mod stampede;
 mod tag;
@@ -23,7 +24,8 @@ pub(crate) use hit::{
     string_1t as hit_string_1t, tags2_1t as hit_tags2_1t,
 };
 pub(crate) use memory::unstale as memory_unstale;
-pub(crate) use propagate::run as propagate;
+pub(crate) use propagate::{mesh as propagate_mesh, run as propagate};
+pub(crate) use redis::{invalidate as redis_invalidate, level2 as redis_l2, propagate as propagate_redis};
 pub(crate) use stampede::unstale as stampede_unstale;
 pub(crate) use tag::{cascade, tag};
 pub(crate) use within::run as within;
@@ -43,6 +45,8 @@ const BENCHES: &[(&str, Bench)] = &[
     ("cascade", cascade),
     ("memory", memory::run),
     ("propagate", propagate),
+    ("redis-invalidate", redis_invalidate),
+    ("redis-l2", redis_l2),
 ];
 
 /// Rivals that a build with them has.

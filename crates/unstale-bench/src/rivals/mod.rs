@@ -7,6 +7,9 @@ mod amalgam;
 mod foyer;
 mod hydracache;
 mod moka;
+mod over_redis;
+
+pub(crate) use over_redis::pairs as over_redis;
 
 /// Rivals that take any key.
 pub(crate) fn generic<K: BenchKey>() -> Vec<Maker<K>> {
