@@ -11,7 +11,7 @@ use unstale_audit::Monotone;
 
 use crate::audit;
 use crate::decode;
-use crate::demo::{self, Detail, Kinds, Options, Output, Strategy};
+use crate::demo::{self, Company, Detail, Kinds, Options, Output, Strategy};
 use crate::doctor;
 use crate::exit::Exit;
 use crate::{send, tail};
@@ -50,7 +50,7 @@ enum Command {
     },
 }
 
-/// Starts processes with typed caches of the rows of one SQLite file, in two groups on one mesh. They read and write, while
+/// Starts processes with typed caches of the rows of one SQLite file, in two groups on one mesh or over one Redis. They read and write, while
 /// processes are killed and restarted, paused, and cut off. Every read is compared with what was promised for it.
 #[derive(Debug, Args)]
 #[command(after_help = DEMO_EXAMPLES)]
@@ -67,6 +67,8 @@ struct DemoArgs {
     /// Use a naive cache instead: a map, and invalidations that are sent once and forgotten
     #[arg(long)]
     naive: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Repeat the fault schedule and the keys of an earlier run
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
@@ -85,6 +87,18 @@ struct DemoArgs {
     /// Print JSON: one line per second and a last line with the verdict
     #[arg(long)]
     json: bool,
+}
+
+/// Where the nodes of the demo meet.
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    /// The nodes meet in this Redis, which is their second level as well: redis://HOST[:PORT]. What they put there is
+    /// removed in the end
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "naive")]
+    redis: Option<String>,
+    /// A live FusionCache node of .NET shares the cache; nothing is done to it
+    #[arg(long, requires = "redis")]
+    dotnet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,11 +132,13 @@ const DEMO_EXAMPLES: &str = "Examples:
   unstale demo                                 30 s, 6 nodes, every fault
   unstale demo --seconds 60 --nodes 9          longer, larger
   unstale demo --faults=kill,cut               only these faults
+  unstale demo --redis redis://127.0.0.1:6379  over a Redis, with the same faults
+  unstale demo --redis redis://127.0.0.1:6379 --dotnet     a FusionCache node among them
   unstale demo --naive                         the stale reads that caches usually have
   unstale demo --record run.history            what happened, for `unstale audit check run.history`
   unstale demo --json | tail -n 1              only the verdict, for a program
 
-Exit codes: 0 coherent, 1 not coherent, 64 bad usage, 70 a bug in the demo itself, 130 or 143 stopped by a signal.";
+Exit codes: 0 coherent, 1 not coherent, 64 bad usage, 69 the Redis cannot be reached, 70 a bug in the demo itself, 130 or 143 stopped by a signal.";
 
 const CHECK_EXAMPLES: &str = "Examples:
   unstale demo --record run.history && unstale audit check run.history
@@ -180,6 +196,8 @@ impl From<DemoArgs> for Options {
             writes_per_s: arguments.writes,
             detail: if arguments.verbose { Detail::Peers } else { Detail::Faults },
             output: if arguments.json { Output::Json } else { Output::Words },
+            redis: arguments.place.redis,
+            company: if arguments.place.dotnet { Company::WithDotnet } else { Company::Alone },
             record: arguments.record,
         }
     }

@@ -8,6 +8,7 @@ mod child;
 mod clock;
 mod database;
 mod figures;
+mod hub;
 mod kinds;
 mod line;
 mod links;
@@ -28,12 +29,13 @@ use std::time::Duration;
 
 use crate::exit::Exit;
 
+use hub::{Hub, NoHub};
 pub(crate) use kinds::Kinds;
 pub(crate) use line::{Detail, Strategy};
 pub(crate) use node::run as run_node;
 use random::Random;
 use recording::Recording;
-use schedule::{SHORTEST_WITH_FAULTS, Schedule};
+use schedule::{Schedule, Way};
 
 /// What a run is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +58,21 @@ pub(crate) struct Options {
     pub(crate) detail: Detail,
     /// In which form it is shown.
     pub(crate) output: Output,
+    /// The URL of the Redis where the nodes meet, instead of a mesh.
+    pub(crate) redis: Option<String>,
+    /// Which nodes there are.
+    pub(crate) company: Company,
     /// Where its history is written.
     pub(crate) record: Option<PathBuf>,
+}
+
+/// Which nodes there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Those of unstale.
+    Alone,
+    /// One of .NET as well.
+    WithDotnet,
 }
 
 /// In which form a run is shown.
@@ -73,9 +88,10 @@ pub(crate) enum Output {
 pub(crate) fn run(options: &Options) -> Exit {
     // Short seeds are easier to repeat by hand, and a million schedules are enough.
     let seed = options.seed.unwrap_or_else(|| Random::new(clock::now()).below(1_000_000));
-    let schedule = Schedule::new(options.length, options.nodes, options.kinds, Random::new(seed));
+    let way = if options.redis.is_some() { Way::ByHub } else { Way::Direct };
+    let schedule = Schedule::new(options.length, options.nodes, options.kinds, way, Random::new(seed));
     let Some(schedule) = schedule else {
-        let shortest = SHORTEST_WITH_FAULTS.as_secs();
+        let shortest = way.shortest_with_faults().as_secs();
         complain(&format!(
             "{} s have no room for faults: use --seconds {shortest} or more, or --faults=none",
             options.length.as_secs()
@@ -91,13 +107,59 @@ pub(crate) fn run(options: &Options) -> Exit {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let outcome = runtime
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(supervisor::run(options, seed, schedule, recording)));
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::Bug;
+        }
+    };
+    let hub = match runtime.block_on(hub(options)) {
+        Ok(hub) => hub,
+        Err(NoHub::Usage(why)) => {
+            complain(&why);
+            return Exit::Usage;
+        }
+        Err(NoHub::Unavailable(why)) => {
+            complain(&why);
+            return Exit::Unavailable;
+        }
+    };
+    let outcome = runtime.block_on(supervisor::run(options, hub, seed, schedule, recording));
     outcome.unwrap_or_else(|error| {
         complain(&error);
         Exit::Bug
     })
+}
+
+/// The Redis where the nodes meet, if they are to.
+async fn hub(options: &Options) -> Result<Option<Hub>, NoHub> {
+    let Some(url) = &options.redis else { return Ok(None) };
+    if url.is_empty() {
+        let says = "--redis needs a URL. To start one that keeps nothing: redis-server --port 6390 --save '' --appendonly no, \
+                    and then: unstale demo --redis redis://127.0.0.1:6390";
+        return Err(NoHub::Usage(says.to_owned()));
+    }
+    let dotnet = match options.company {
+        Company::Alone => None,
+        Company::WithDotnet => Some(dotnet_node()?),
+    };
+    Hub::find(url, dotnet).await.map(Some)
+}
+
+/// The program of a live FusionCache node.
+fn dotnet_node() -> Result<PathBuf, NoHub> {
+    let beside = || PathBuf::from("../shared/peers/fusioncache-node/fusioncache-node");
+    let program = std::env::var_os("FUSIONCACHE_NODE").map_or_else(beside, PathBuf::from);
+    if program.is_file() {
+        // The nodes are started in the same folder, but who knows.
+        return Ok(std::path::absolute(&program).unwrap_or(program));
+    }
+    let says = format!(
+        "--dotnet needs a FusionCache node that is driven by lines of JSON, and {} is none: set FUSIONCACHE_NODE to its path",
+        program.display()
+    );
+    Err(NoHub::Usage(says))
 }
 
 fn complain(error: &str) {

@@ -17,6 +17,9 @@ use super::propagation::{histogram, record};
 /// How long announced writes are remembered.
 const MEMORY: Duration = Duration::from_secs(60);
 
+/// Rows are made with this version.
+const FIRST_VERSION: Version = 1;
+
 /// How many violations are kept word by word.
 const EXAMPLES_MAX: usize = 20;
 
@@ -58,8 +61,19 @@ pub(crate) struct Findings {
     pub(crate) examples: Vec<Violation>,
     /// How many there were at each node; shorter than the nodes where the last ones have none.
     pub(crate) at_node: Vec<u64>,
+    /// What a .NET node answered, which promises nothing.
+    pub(crate) dotnet: Foreign,
     /// Ages of the plain reads during faults that were older than an announced write, in milliseconds. Nobody promises those.
     pub(crate) during_faults: Histogram<u64>,
+}
+
+/// The reads of a node that promises nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// How many were judged.
+    pub(crate) reads: u64,
+    /// Of these, those older than a write that was announced before they began.
+    pub(crate) stale: u64,
 }
 
 impl Findings {
@@ -86,26 +100,35 @@ pub(crate) struct Checker {
     ledger: Ledger,
     held: Vec<(usize, Read)>,
     findings: Findings,
+    dotnet: Option<usize>,
+    /// By row the newest version that was said: its write has returned and, where a .NET node shares the second level, was
+    /// announced. What a node owes to that one is owed by nobody any more once it is killed.
+    said: Vec<Version>,
 }
 
 impl Checker {
-    /// For a database of `rows` rows.
-    pub(crate) fn new(rows: u32) -> Self {
+    /// For a database of `rows` rows; the node with index `dotnet`, if there is one, promises nothing.
+    pub(crate) fn new(rows: u32, dotnet: Option<usize>) -> Self {
         let findings = Findings {
             judged: Judged::default(),
             violations: [0; PROMISES.len()],
             examples: Vec::new(),
             at_node: Vec::new(),
+            dotnet: Foreign::default(),
             during_faults: histogram(),
         };
         let mut ledger = Ledger::new(Terms::default());
         ledger.marks(CLOCK, Marks::EveryFault);
-        Self { rows, ledger, held: Vec::new(), findings }
+        let said = vec![FIRST_VERSION; rows as usize];
+        Self { rows, ledger, held: Vec::new(), findings, dotnet, said }
     }
 
     /// A write returned.
     pub(crate) fn write(&mut self, write: &Write) {
-        if write.row < self.rows {
+        if let Some(said) = self.said.get_mut(write.row as usize) {
+            if write.announced || self.dotnet.is_none() {
+                *said = write.version.max(*said);
+            }
             // Who wrote does not matter: each read says what its process had written.
             self.ledger.write(CLOCK, &write.in_history(0, write.row, None), 0);
         }
@@ -135,6 +158,14 @@ impl Checker {
         }
     }
 
+    /// What of these versions of the database was ever said: a process that was killed between its commit and its act had
+    /// told nobody. Also how many rows are later than that.
+    pub(crate) fn said(&self, versions: &[Version]) -> (Vec<Version>, usize) {
+        let said: Vec<_> = versions.iter().zip(&self.said).map(|(held, said)| *held.min(said)).collect();
+        let unsaid = versions.iter().zip(&said).filter(|(held, said)| held > said).count();
+        (said, unsaid)
+    }
+
     /// Judges the reads that began up to `instant`: every write that returned until then was reported.
     pub(crate) fn judge(&mut self, instant: u64) {
         let (due, held) =
@@ -154,6 +185,12 @@ impl Checker {
     fn judge_read(&mut self, node: usize, read: Read) {
         let judged = read.in_history(0, read.row);
         let judgement = self.ledger.judge(CLOCK, None, &judged);
+        if self.dotnet == Some(node) {
+            let is_stale = matches!(judgement.outcome, Outcome::Stale { .. } | Outcome::Broken(..));
+            self.findings.dotnet.reads += 1;
+            self.findings.dotnet.stale += u64::from(is_stale);
+            return;
+        }
         self.findings.judged.count(&judged, &judgement);
         match judgement.outcome {
             Outcome::Kept | Outcome::Unversioned => {}

@@ -24,6 +24,8 @@ pub(crate) struct Figures {
     /// What the cuts left, shorter ones and longer ones than the time after which a silent node is ended.
     pub(crate) kept_after_cut: Kept,
     pub(crate) kept_after_long_cut: Kept,
+    /// Rows whose last write was never said, where nodes meet in a Redis.
+    pub(crate) unsaid: usize,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,7 @@ impl Figures {
             loads: Vec::new(),
             kept_after_cut: Kept::default(),
             kept_after_long_cut: Kept::default(),
+            unsaid: 0,
         }
     }
 
@@ -234,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_restarted_node_goes_on_counting_where_its_last_life_ended() {
-        let checker = Checker::new(1);
+        let checker = Checker::new(1, None);
         let mut figures = Figures::new(&["a1".to_owned()]);
         figures.tick(Life { node: 0, number: 0 }, &tick(100, 90, 10));
         let (nodes, _) = figures.second(&[None], checker.findings());

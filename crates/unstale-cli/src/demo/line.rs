@@ -6,15 +6,18 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::database::Version;
+use super::hub::Spoke;
 
 /// Which cache the nodes hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Strategy {
     /// unstale.
     Coherent,
     /// A map, and invalidations that are sent once and forgotten.
     Naive,
+    /// FusionCache of .NET, in a process of its own.
+    Dotnet(PathBuf),
 }
 
 /// How much a run tells.
@@ -32,7 +35,7 @@ pub(crate) enum Detail {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
     /// The first line: who the node is.
-    Start(Start),
+    Start(Box<Start>),
     /// Read and write from now on.
     Go,
     /// Read `row` with the token of the write that made it `version`.
@@ -67,6 +70,8 @@ pub(crate) struct Start {
     pub(crate) listen: SocketAddr,
     /// The names of its peers and where each one is dialled: at a proxy of the supervisor.
     pub(crate) peers: Vec<(String, SocketAddr)>,
+    /// The Redis where the nodes meet instead.
+    pub(crate) hub: Option<Spoke>,
     /// The database.
     pub(crate) database: PathBuf,
     /// How many rows it has.

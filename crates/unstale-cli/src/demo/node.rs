@@ -1,6 +1,7 @@
 //! One node of the demo: a process of its own, which the supervisor starts and speaks to over stdin and stdout.
 
 mod coherent;
+mod dotnet;
 mod log;
 mod naive;
 mod pace;
@@ -10,6 +11,7 @@ mod traffic;
 mod work;
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use self::source::Source;
 use self::subject::Subject;
 use self::traffic::Traffic;
 use super::database::Database;
-use super::line::{Order, Report, Start, to_line};
+use super::line::{Kept, Order, Report, Start, to_line};
 use crate::exit::Exit;
 
 /// How often a node reports.
@@ -92,12 +94,28 @@ async fn live(wire: &mut Wire) -> Result<(), Failure> {
     let source = Arc::new(Source::new(Database::open(&start.database)?, start.rows));
     let log = Arc::new(Log::default());
     let (subject, address) = Subject::start(&start, Arc::clone(&source), Arc::clone(&log)).await?;
-    wire.say(&Report::Listening(address)).await?;
+    if let Some(address) = address {
+        wire.say(&Report::Listening(address)).await?;
+    }
     let traffic = Traffic::new(&start, Arc::clone(&source), Arc::new(subject), Arc::clone(&log));
-    tokio::select! {
-        () = prepare(&start, &traffic) => {}
-        // The supervisor says nothing before the node is ready: this is its end.
-        order = wire.order() => return order.map(drop),
+    let mut prepared = pin!(prepare(&start, &traffic));
+    loop {
+        let order = tokio::select! {
+            () = &mut prepared => break,
+            order = wire.order() => order?,
+        };
+        // Over a Redis a successor is joined only once its predecessor was ended, and meanwhile the run goes on.
+        match order {
+            Some(Order::Quiet) => traffic.quiet(),
+            Some(Order::Recall) => wire.say(&Report::Kept(Kept::default())).await?,
+            Some(Order::Leave) => {
+                traffic.leave().await;
+                return Ok(());
+            }
+            Some(Order::Go | Order::Session { .. } | Order::Remember | Order::Sweep) => {}
+            Some(Order::Start(_)) => return Err("a node starts once".into()),
+            None => return Ok(()),
+        }
     }
     wire.say(&Report::Ready).await?;
     serve(wire, &traffic).await

@@ -13,8 +13,51 @@ pub(crate) use unstale_audit::SETTLING;
 /// The silence after which a node is ended by a majority of the others (L in the protocol).
 pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 
-/// The shortest run that has room for faults.
-pub(crate) const SHORTEST_WITH_FAULTS: Duration = Duration::from_secs(10);
+/// How long what was said last may be under way before every node has to show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From node to node.
+    Direct,
+    /// Through a server that all of them share with all that is sent, also to close a hole.
+    ByHub,
+}
+
+impl Way {
+    /// The shortest run that has room for faults.
+    pub(crate) const fn shortest_with_faults(self) -> Duration {
+        match self {
+            Self::Direct => Duration::from_secs(10),
+            Self::ByHub => Duration::from_secs(18),
+        }
+    }
+
+    /// From the reading of the database at the end to reads that have to show it.
+    pub(crate) const fn arrived(self) -> Duration {
+        match self {
+            Self::Direct => millis(200),
+            // A hole is closed within a second (S4).
+            Self::ByHub => millis(1_500),
+        }
+    }
+
+    /// How long a process may need to take the place of one that was killed, beyond its start.
+    const fn succession(self) -> Duration {
+        match self {
+            // It listens where the dead one did, which proves its end.
+            Self::Direct => Duration::ZERO,
+            // The dead one is ended by its silence.
+            Self::ByHub => SILENCE.saturating_add(millis(1_000)),
+        }
+    }
+
+    /// How long the writers are quiet at the end, so that nothing is under way while all is compared.
+    fn quiet(self, length: Duration) -> Duration {
+        match self {
+            Self::Direct => (length / 15).clamp(millis(800), millis(2_000)),
+            Self::ByHub => millis(3_500).min(length / 2),
+        }
+    }
+}
 
 /// How a link is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,28 +124,31 @@ pub(crate) struct Schedule {
     pub(crate) quiet: Duration,
     /// When the run ends.
     pub(crate) end: Duration,
+    /// How the nodes reach each other.
+    pub(crate) way: Way,
 }
 
 impl Schedule {
     /// The schedule of a run; `None` if `length` has no room for the faults.
-    pub(crate) fn new(length: Duration, nodes: usize, kinds: Kinds, random: Random) -> Option<Self> {
+    pub(crate) fn new(
+        length: Duration,
+        nodes: usize,
+        kinds: Kinds,
+        way: Way,
+        random: Random,
+    ) -> Option<Self> {
         let faults = match kinds {
             Kinds::NONE => Vec::new(),
-            _ if length < SHORTEST_WITH_FAULTS => return None,
-            kinds => Planner::new(length, nodes, kinds, random).plan(),
+            _ if length < way.shortest_with_faults() => return None,
+            kinds => Planner::new(length, nodes, kinds, way, random).plan(),
         };
-        Some(Self { faults, quiet: length.saturating_sub(quiet_time(length)), end: length })
+        Some(Self { faults, quiet: length.saturating_sub(way.quiet(length)), end: length, way })
     }
 
     /// When the last fault is healed.
     pub(crate) fn last_heal(&self) -> Option<Duration> {
         self.faults.iter().map(|planned| planned.heals).max()
     }
-}
-
-/// How long the writers are quiet at the end, so that nothing is under way while all is compared.
-fn quiet_time(length: Duration) -> Duration {
-    (length / 15).clamp(millis(800), millis(2_000))
 }
 
 const fn millis(ms: u64) -> Duration {
@@ -136,16 +182,16 @@ struct Planner {
 }
 
 impl Planner {
-    fn new(length: Duration, nodes: usize, kinds: Kinds, random: Random) -> Self {
+    fn new(length: Duration, nodes: usize, kinds: Kinds, way: Way, random: Random) -> Self {
         let start = (length / 10).clamp(millis(500), millis(3_000));
-        let settled = quiet_time(length) + (length / 30).clamp(millis(400), millis(1_000));
+        let settled = way.quiet(length) + (length / 30).clamp(millis(400), millis(1_000));
         Self {
             faults: Vec::new(),
             nodes,
             kinds,
             random,
             cursor: start,
-            deadline: length.saturating_sub(SETTLING + settled),
+            deadline: length.saturating_sub(SETTLING + settled + way.succession()),
         }
     }
 

@@ -20,14 +20,15 @@ use super::child::{Child, Heard, Life};
 use super::clock;
 use super::database::Database;
 use super::figures::{Figures, Second};
-use super::line::{Kept, Order, Report, Start, Tick};
+use super::hub::Hub;
+use super::line::{Kept, Order, Report, Start, Strategy, Tick};
 use super::links::Links;
 use super::propagation::Propagation;
 use super::random::Random;
 use super::recording::Recording;
 use super::schedule::Schedule;
 use super::screen::Screen;
-use super::verdict::{Run, Verdict};
+use super::verdict::{Place, Run, Verdict};
 use crate::exit::Exit;
 
 /// Rows of the database.
@@ -47,12 +48,13 @@ type Bug = String;
 /// Runs the demo to its verdict.
 pub(crate) async fn run(
     options: &Options,
+    hub: Option<Hub>,
     seed: u64,
     schedule: Schedule,
     recording: Recording,
 ) -> Result<Exit, Bug> {
     let mut signals = Signals::new().map_err(|error| error.to_string())?;
-    let mut supervisor = Supervisor::new(options, seed, schedule, recording).await?;
+    let mut supervisor = Supervisor::new(options, hub, seed, schedule, recording).await?;
     let outcome = tokio::select! {
         outcome = supervisor.run() => outcome,
         signal = signals.recv() => Ok(Exit::Stopped(signal)),
@@ -90,6 +92,9 @@ impl Signals {
 
 struct Supervisor<'a> {
     options: &'a Options,
+    hub: Option<Hub>,
+    /// The index of the .NET node, which comes after the others.
+    dotnet: Option<usize>,
     seed: u64,
     schedule: Schedule,
     /// Removed with everything in it when the run is over.
@@ -117,6 +122,7 @@ struct Supervisor<'a> {
 impl<'a> Supervisor<'a> {
     async fn new(
         options: &'a Options,
+        hub: Option<Hub>,
         seed: u64,
         schedule: Schedule,
         recording: Recording,
@@ -124,11 +130,18 @@ impl<'a> Supervisor<'a> {
         let folder = TempDir::with_prefix("unstale-demo-").map_err(|error| error.to_string())?;
         let file = folder.path().join("rows.sqlite");
         let database = Database::create(&file, ROWS).map_err(|error| error.to_string())?;
-        let links = Links::open(options.nodes).await.map_err(|error| error.to_string())?;
-        let names = names(options.nodes);
+        let dotnet = hub.as_ref().and_then(|hub| hub.dotnet.as_ref()).map(|_| options.nodes);
+        let names = names(options.nodes, dotnet);
+        let links = match &hub {
+            None => Links::mesh(names.len()).await,
+            Some(hub) => Links::hub(names.len(), hub.address).await,
+        };
+        let links = links.map_err(|error| error.to_string())?;
         let (ear, reports) = mpsc::channel(REPORTS);
         Ok(Self {
             options,
+            hub,
+            dotnet,
             seed,
             troubles: vec![None; schedule.faults.len()],
             schedule,
@@ -136,7 +149,7 @@ impl<'a> Supervisor<'a> {
             database,
             links,
             seats: names.iter().map(|_| Seat::default()).collect(),
-            checker: Checker::new(ROWS),
+            checker: Checker::new(ROWS, dotnet),
             recording,
             propagation: Propagation::default(),
             figures: Figures::new(&names),
@@ -163,8 +176,10 @@ impl<'a> Supervisor<'a> {
         self.checker.judge(u64::MAX);
         self.propagation.join(clock::now(), &mut self.figures.propagation);
         let run = Run {
-            nodes: self.options.nodes,
-            strategy: self.options.strategy,
+            nodes: self.names.len(),
+            place: if self.hub.is_some() { Place::Redis } else { Place::Mesh },
+            dotnet: self.dotnet,
+            strategy: self.options.strategy.clone(),
             seed: self.seed,
             schedule: &self.schedule,
         };
@@ -179,10 +194,16 @@ impl<'a> Supervisor<'a> {
 
     async fn start_nodes(&mut self) -> Result<(), Bug> {
         self.screen.announce(&format!(
-            "Starting {} nodes in groups a and b over one SQLite file, seed {}.",
-            self.options.nodes, self.seed
+            "Starting {} nodes in groups a and b over one SQLite file{}, seed {}.",
+            self.options.nodes,
+            match &self.hub {
+                None => "",
+                Some(hub) if hub.dotnet.is_some() => " and one Redis, and a node of .NET",
+                Some(_) => " and one Redis",
+            },
+            self.seed
         ));
-        for node in 0..self.options.nodes {
+        for node in 0..self.names.len() {
             self.start(node, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Warmth::Warm)?;
         }
         let ready = async {
@@ -202,12 +223,20 @@ impl<'a> Supervisor<'a> {
         let life = Life { node, number: seat.next_life() };
         self.recording.process(life, &self.names[node]).map_err(|error| error.to_string())?;
         let child = Child::spawn(life, self.ear.clone()).map_err(|error| error.to_string())?;
-        let peers = self.links.addresses(node).map(|(peer, address)| (self.names[peer].clone(), address));
-        child.order(Order::Start(Start {
+        let peers = self.links.addresses(node).into_iter();
+        let peers = peers.map(|(peer, address)| (self.names[peer].clone(), address));
+        let hub = self.hub.as_ref().zip(self.links.to_hub(node)).map(|(hub, proxy)| hub.spoke(proxy));
+        let dotnet = self.hub.as_ref().and_then(|hub| hub.dotnet.clone());
+        let strategy = match dotnet.filter(|_| self.dotnet == Some(node)) {
+            Some(program) => Strategy::Dotnet(program),
+            None => self.options.strategy.clone(),
+        };
+        child.order(Order::Start(Box::new(Start {
             name: self.names[node].clone(),
-            strategy: self.options.strategy,
+            strategy,
             listen,
             peers: peers.collect(),
+            hub,
             database: self.folder.path().join("rows.sqlite"),
             rows: ROWS,
             warm: warmth == Warmth::Warm,
@@ -215,7 +244,7 @@ impl<'a> Supervisor<'a> {
             reads_per_s: self.options.reads_per_s,
             writes_per_s: self.options.writes_per_s,
             detail: self.options.detail,
-        }));
+        })));
         seat.take(child, life);
         Ok(())
     }
@@ -252,7 +281,12 @@ impl<'a> Supervisor<'a> {
                 self.seats[planned.node].order(Order::Recall);
             }
             Step::Settled(after) => {
-                let versions = self.database.read_all().map_err(|error| error.to_string())?;
+                let mut versions = self.database.read_all().map_err(|error| error.to_string())?;
+                if self.hub.is_some() {
+                    // On a mesh every value of a dead writer is loaded anew, so that even what it never said is seen. A second
+                    // level keeps what nobody voided.
+                    (versions, self.figures.unsaid) = self.checker.said(&versions);
+                }
                 let from = (self.last_heal + clock::nanos(super::schedule::SETTLING))
                     .max(clock::now() + clock::nanos(after));
                 self.checker.settled(from, &versions);
@@ -317,17 +351,20 @@ impl<'a> Supervisor<'a> {
             self.screen.event(self.started.elapsed(), &format!("{}: {what}", self.names[node]));
         }
         for read in tick.reads.drain(..) {
-            self.recording.read(life, &read);
+            // A history holds what promises were made for.
+            if self.dotnet != Some(node) {
+                self.recording.read(life, &read);
+            }
             self.checker.read(node, read);
         }
         for write in tick.writes.drain(..) {
             self.recording.write(life, &write);
             self.checker.write(&write);
-            if self.seats[node].is_linked(write.began) {
+            if !write.act.stream.is_empty() && self.seats[node].is_linked(write.began) {
                 self.propagation.act(&write.act, write.began);
             }
-            let reader = self.random.below(self.seats.len() as u64) as usize;
-            if reader != node && self.seats[reader].is_at_work() {
+            let reader = self.random.below(self.options.nodes as u64) as usize;
+            if reader != node && !write.token.is_empty() && self.seats[reader].is_at_work() {
                 let session = Order::Session { row: write.row, version: write.version, token: write.token };
                 self.seats[reader].order(session);
             }
@@ -379,6 +416,9 @@ impl<'a> Supervisor<'a> {
         for seat in &mut self.seats {
             seat.kill().await;
         }
+        if let Some(hub) = &self.hub {
+            hub.tidy().await;
+        }
         // A folder that cannot be removed is left to the system's own tidying of temporary files.
         let _ = self.folder.close();
     }
@@ -391,9 +431,9 @@ enum Warmth {
     Cold,
 }
 
-/// Half of the nodes are in group a, half in group b: a1, a2, …, b1, b2, …
-fn names(nodes: usize) -> Vec<String> {
+/// Half of the nodes are in group a, half in group b: a1, a2, …, b1, b2, …; a node of .NET is the last.
+fn names(nodes: usize, dotnet: Option<usize>) -> Vec<String> {
     let half = nodes.div_ceil(2);
     let name = |node| if node < half { format!("a{}", node + 1) } else { format!("b{}", node - half + 1) };
-    (0..nodes).map(name).collect()
+    (0..nodes).map(name).chain(dotnet.map(|_| "dotnet".to_owned())).collect()
 }

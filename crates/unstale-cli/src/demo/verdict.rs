@@ -28,8 +28,11 @@ pub(crate) struct Verdict {
     pub(crate) reads: u64,
     /// Writes that returned.
     pub(crate) writes: u64,
-    /// Reads that broke a promise.
+    /// Reads that broke a promise; those of a .NET node are not among them.
     pub(crate) stale_reads: u64,
+    /// Where a .NET node took part: its reads that were older than a write announced before they began. It promises nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dotnet_stale_reads: Option<u64>,
     /// Acts that were found missing.
     pub(crate) frames_lost: u64,
     /// Of these, those that were replayed or named by a digest.
@@ -58,6 +61,10 @@ pub(crate) struct Verdict {
     pub(crate) failed: u64,
     /// Writes that were applied and sent, but could not be announced.
     pub(crate) unannounced: u64,
+    /// Rows whose last write was never said: its process was killed between commit and act or, beside a .NET node, it could not
+    /// be announced. A Redis keeps the value before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unsaid_rows: Option<usize>,
     /// Loads per second of all nodes before the first fault.
     pub(crate) loads_per_s_before_cut: Option<u64>,
     /// The same over the three seconds after the long cut.
@@ -70,6 +77,8 @@ pub(crate) struct Verdict {
     pub(crate) held_ratio_after_long_cut: Option<f64>,
     /// Which cache the nodes held.
     pub(crate) cache: Strategy,
+    /// Where they met.
+    pub(crate) backplane: Place,
     /// For `--seed`.
     pub(crate) seed: u64,
 }
@@ -131,6 +140,7 @@ impl Verdict {
             reads: totals.reads,
             writes: totals.writes,
             stale_reads: found.stale_reads(),
+            dotnet_stale_reads: run.dotnet.map(|_| found.dotnet.stale),
             frames_lost: totals.lost,
             frames_repaired: totals.repaired,
             gap_seen_ms_max: figures.gap_seen_ms_max(),
@@ -154,6 +164,7 @@ impl Verdict {
             stale_said: totals.stale_said,
             failed: totals.failed,
             unannounced: totals.unannounced,
+            unsaid_rows: (run.place == Place::Redis).then_some(figures.unsaid),
             loads_per_s_before_cut: loads_before,
             loads_per_s_after_cut: storm
                 .and_then(|(_, after)| figures.loads_mean(after, after + AFTER_CUT_SECONDS)),
@@ -162,7 +173,8 @@ impl Verdict {
                 .zip(loads_most)
                 .map(|(before, most)| most as f64 > before as f64 * LOADS_OVER_BEFORE_MAX),
             held_ratio_after_long_cut: ratio(figures.kept_after_long_cut, |kept| kept.resident),
-            cache: run.strategy,
+            cache: run.strategy.clone(),
+            backplane: run.place,
             seed: run.seed,
         }
     }
@@ -207,6 +219,19 @@ impl Verdict {
                 f,
                 "While faults lasted and settled, {} plain reads were stale (age p50 {p50} ms, max {max} ms): nobody promises those.",
                 during.reads
+            )?;
+        }
+        if let Some(rows @ 1..) = self.unsaid_rows {
+            writeln!(
+                f,
+                "The last write of {rows} rows was never said (its process was killed before, or it could not be announced): nobody promises those."
+            )?;
+        }
+        if let Some(stale) = self.dotnet_stale_reads {
+            writeln!(
+                f,
+                "The .NET node, which promises nothing, answered {stale} of {} reads with a value older than a write announced before.",
+                found.dotnet.reads
             )?;
         }
         self.write_figures(f)?;
@@ -257,11 +282,25 @@ impl Verdict {
     }
 }
 
+/// Where nodes meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Place {
+    /// They dial each other.
+    Mesh,
+    /// In a Redis, which is their second level as well.
+    Redis,
+}
+
 /// What is known about a run besides its figures.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run<'a> {
     /// How many nodes.
     pub(crate) nodes: usize,
+    /// Where they meet.
+    pub(crate) place: Place,
+    /// The index of the .NET node, if there is one.
+    pub(crate) dotnet: Option<usize>,
     /// Which cache.
     pub(crate) strategy: Strategy,
     /// The seed.

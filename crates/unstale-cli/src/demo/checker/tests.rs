@@ -8,7 +8,7 @@ const JUDGEMENT: u64 = 100 * SECOND;
 
 /// Row 0 became version 2 at second 10 and version 3 at second 20, both announced.
 fn checker() -> Checker {
-    let mut checker = Checker::new(2);
+    let mut checker = Checker::new(2, None);
     announce(&mut checker, 2, 10 * SECOND);
     announce(&mut checker, 3, 20 * SECOND);
     checker
@@ -81,7 +81,7 @@ fn a_bypass_must_show_everything_announced_before_it_began() {
 
 #[test]
 fn the_write_announced_first_counts_where_versions_were_announced_out_of_order() {
-    let mut checker = Checker::new(1);
+    let mut checker = Checker::new(1, None);
     announce(&mut checker, 2, 30 * SECOND);
     announce(&mut checker, 3, 10 * SECOND);
     assert_eq!(broken(checker, read(1, 12 * SECOND, How::Within(SECOND))), Some(Promise::Proven));
@@ -89,7 +89,7 @@ fn the_write_announced_first_counts_where_versions_were_announced_out_of_order()
 
 #[test]
 fn a_write_reported_after_the_read_still_convicts_it() {
-    let mut checker = Checker::new(1);
+    let mut checker = Checker::new(1, None);
     checker.read(0, read(1, 11 * SECOND, How::Within(0)));
     checker.judge(10 * SECOND);
     announce(&mut checker, 2, 10 * SECOND);
@@ -99,7 +99,7 @@ fn a_write_reported_after_the_read_still_convicts_it() {
 
 #[test]
 fn an_unannounced_write_convicts_nobody_but_its_own_node_and_its_token() {
-    let mut checker = Checker::new(1);
+    let mut checker = Checker::new(1, None);
     checker.write(&write(2, 10 * SECOND, false));
     checker.read(0, read(1, 15 * SECOND, How::Within(0)));
     checker.judge(JUDGEMENT);
@@ -133,7 +133,7 @@ fn stale_plain_reads_during_a_fault_and_five_seconds_after_it_are_counted_apart_
 #[test]
 fn once_settled_no_read_is_older_than_the_database_announced_or_not() {
     let settled = || {
-        let mut checker = Checker::new(2);
+        let mut checker = Checker::new(2, None);
         checker.settled(30 * SECOND, &[5, 1]);
         checker
     };

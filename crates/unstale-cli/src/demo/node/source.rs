@@ -1,7 +1,11 @@
 //! Loads of rows, as a service does them: over a wire that takes its time.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::demo::clock;
 use crate::demo::database::{Database, Version};
@@ -10,14 +14,56 @@ use crate::demo::database::{Database, Version};
 /// can happen to an answer that is under way.
 const WAY: Duration = Duration::from_millis(1);
 
-/// What the caches hold of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the caches hold of a row. In a second level it is a text, which every program can hold: version, `@`, instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub(super) struct Row {
     /// The database's version.
     pub(super) version: Version,
     /// When the load began.
     pub(super) loaded: u64,
 }
+
+/// A text that is no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRow;
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.version, self.loaded)
+    }
+}
+
+impl FromStr for Row {
+    type Err = NoRow;
+
+    fn from_str(text: &str) -> Result<Self, NoRow> {
+        let (version, loaded) = text.split_once('@').ok_or(NoRow)?;
+        Ok(Self { version: version.parse().map_err(|_| NoRow)?, loaded: loaded.parse().map_err(|_| NoRow)? })
+    }
+}
+
+impl From<Row> for String {
+    fn from(row: Row) -> Self {
+        row.to_string()
+    }
+}
+
+impl TryFrom<String> for Row {
+    type Error = NoRow;
+
+    fn try_from(text: String) -> Result<Self, NoRow> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for NoRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not VERSION@INSTANT")
+    }
+}
+
+impl std::error::Error for NoRow {}
 
 /// The database as a node loads from it.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::coherent::Coherent;
+use super::dotnet::Dotnet;
 use super::log::Log;
 use super::naive::Naive;
 use super::source::{Row, Source};
@@ -58,23 +59,28 @@ pub(super) enum Subject {
     Coherent(Coherent),
     /// A map with fire-and-forget invalidation.
     Naive(Naive),
+    /// A live FusionCache node.
+    Dotnet(Box<Dotnet>),
 }
 
 impl Subject {
-    /// Listens and begins to join the peers; the address is where it listens.
+    /// Begins to join the peers; the address is where it listens, if it does.
     pub(super) async fn start(
         start: &Start,
         source: Arc<Source>,
         log: Arc<Log>,
-    ) -> Result<(Self, SocketAddr), Box<dyn std::error::Error + Send + Sync>> {
-        match start.strategy {
+    ) -> Result<(Self, Option<SocketAddr>), Box<dyn std::error::Error + Send + Sync>> {
+        match &start.strategy {
             Strategy::Coherent => {
                 let (coherent, address) = Coherent::start(start, source, log).await?;
                 Ok((Self::Coherent(coherent), address))
             }
             Strategy::Naive => {
                 let (naive, address) = Naive::start(start, source, log).await?;
-                Ok((Self::Naive(naive), address))
+                Ok((Self::Naive(naive), Some(address)))
+            }
+            Strategy::Dotnet(program) => {
+                Ok((Self::Dotnet(Box::new(Dotnet::start(program, start, source).await?)), None))
             }
         }
     }
@@ -83,7 +89,7 @@ impl Subject {
     pub(super) async fn joined(&self) {
         match self {
             Self::Coherent(coherent) => coherent.joined().await,
-            Self::Naive(_) => {}
+            Self::Naive(_) | Self::Dotnet(_) => {}
         }
     }
 
@@ -96,6 +102,10 @@ impl Subject {
                 let row = naive.get_or_load(row).await.ok()?;
                 Some(Answer { row, said_stale: false, proven_within: None })
             }
+            Self::Dotnet(dotnet) => {
+                let row = dotnet.get_or_load(row).await.ok()?;
+                Some(Answer { row, said_stale: false, proven_within: None })
+            }
         }
     }
 
@@ -106,6 +116,10 @@ impl Subject {
             Self::Naive(naive) => {
                 Some(Receipt { announced: true, act: naive.remove(row), token: String::new() })
             }
+            Self::Dotnet(dotnet) => {
+                let act = dotnet.remove(row).await.ok()?;
+                Some(Receipt { announced: true, act, token: String::new() })
+            }
         }
     }
 
@@ -114,6 +128,8 @@ impl Subject {
         match self {
             Self::Coherent(coherent) => coherent.hit(row),
             Self::Naive(naive) => naive.resident(row),
+            // Asking would be a read of its own.
+            Self::Dotnet(_) => None,
         }
     }
 
@@ -122,6 +138,7 @@ impl Subject {
         match self {
             Self::Coherent(coherent) => coherent.resident(row),
             Self::Naive(naive) => naive.resident(row).is_some(),
+            Self::Dotnet(_) => false,
         }
     }
 
@@ -129,7 +146,7 @@ impl Subject {
     pub(super) fn state(&self) -> &'static str {
         match self {
             Self::Coherent(coherent) => coherent.state(),
-            Self::Naive(_) => "up",
+            Self::Naive(_) | Self::Dotnet(_) => "up",
         }
     }
 
@@ -137,7 +154,7 @@ impl Subject {
     pub(super) fn suspects(&self) -> u64 {
         match self {
             Self::Coherent(coherent) => coherent.suspects(),
-            Self::Naive(_) => 0,
+            Self::Naive(_) | Self::Dotnet(_) => 0,
         }
     }
 
@@ -145,7 +162,7 @@ impl Subject {
     pub(super) async fn leave(&self) {
         match self {
             Self::Coherent(coherent) => coherent.leave().await,
-            Self::Naive(_) => {}
+            Self::Naive(_) | Self::Dotnet(_) => {}
         }
     }
 }

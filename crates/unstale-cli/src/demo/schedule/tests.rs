@@ -2,7 +2,8 @@ use super::*;
 
 fn plan(seconds: u64, nodes: usize, kinds: &str, seed: u64) -> Schedule {
     let kinds = kinds.parse().expect("a list of faults");
-    Schedule::new(Duration::from_secs(seconds), nodes, kinds, Random::new(seed)).expect("long enough")
+    Schedule::new(Duration::from_secs(seconds), nodes, kinds, Way::Direct, Random::new(seed))
+        .expect("long enough")
 }
 
 fn count(schedule: &Schedule, kind: Kind) -> usize {
@@ -102,7 +103,7 @@ fn a_seed_repeats_its_schedule_and_another_one_differs() {
 #[test]
 fn a_run_too_short_for_faults_is_refused_unless_there_are_none() {
     let short = Duration::from_secs(9);
-    assert_eq!(Schedule::new(short, 6, Kinds::ALL, Random::new(0)), None);
-    let none = Schedule::new(short, 6, Kinds::NONE, Random::new(0)).expect("nothing to fit in");
+    assert_eq!(Schedule::new(short, 6, Kinds::ALL, Way::Direct, Random::new(0)), None);
+    let none = Schedule::new(short, 6, Kinds::NONE, Way::Direct, Random::new(0)).expect("nothing to fit in");
     assert_eq!(none.faults, Vec::new());
 }

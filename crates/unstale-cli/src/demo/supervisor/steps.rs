@@ -1,5 +1,6 @@
 //! The schedule as steps in order of time, and how faults are done and healed.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{RECOVERY, Standing, Supervisor, Warmth};
@@ -35,8 +36,6 @@ const UNDER_WAY: Duration = Duration::from_secs(1);
 const SETTLED: Duration = SETTLING.saturating_sub(UNDER_WAY);
 /// From the writers' stop to the reading of the database: what they had begun is done.
 const WRITES_DONE: Duration = Duration::from_millis(300);
-/// From that reading to the sweep: what was under way has arrived.
-const ARRIVED: Duration = Duration::from_millis(200);
 
 /// The steps of a run, in order.
 #[derive(Debug)]
@@ -59,8 +58,8 @@ impl Steps {
             steps.push((heal + SETTLED, Step::Settled(UNDER_WAY)));
         }
         steps.push((schedule.quiet, Step::Quiet));
-        steps.push((schedule.quiet + WRITES_DONE, Step::Settled(ARRIVED)));
-        steps.push((schedule.quiet + WRITES_DONE + ARRIVED, Step::Sweep));
+        steps.push((schedule.quiet + WRITES_DONE, Step::Settled(schedule.way.arrived())));
+        steps.push((schedule.quiet + WRITES_DONE + schedule.way.arrived(), Step::Sweep));
         steps.push((schedule.end, Step::End));
         steps.sort();
         Self { steps: steps.into_iter() }
@@ -111,7 +110,9 @@ impl Supervisor<'_> {
         let seat = &mut self.seats[planned.node];
         match planned.fault {
             Fault::Kill => {
-                let address = seat.address.ok_or("a node was killed before it listened")?;
+                // Where nodes meet in a Redis they listen nowhere.
+                let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let address = seat.address.unwrap_or(anywhere);
                 return self.start(planned.node, address, Warmth::Cold);
             }
             Fault::Pause => seat.resume(recovered).map_err(|error| error.to_string())?,
@@ -120,25 +121,30 @@ impl Supervisor<'_> {
                 self.links.set(planned.node, Passage::Open);
             }
         }
-        self.healed(planned.node)
+        self.healed(planned.node, |index_of| index_of == index)
     }
 
     /// A process is ready: the first one of its node, or after a kill the next one.
     pub(super) fn ready(&mut self, node: usize) -> Result<(), String> {
-        self.seats[node].standing = Standing::Ready;
-        if self.seats[node].next_life() > 1 {
-            self.seats[node].standing = Standing::Up;
-            self.seats[node].order(Order::Go);
-            self.healed(node)?;
+        if self.seats[node].next_life() == 1 {
+            self.seats[node].standing = Standing::Ready;
+            return Ok(());
         }
-        Ok(())
+        // It may have been cut off while it started.
+        if self.seats[node].standing == Standing::Starting {
+            self.seats[node].standing = Standing::Up;
+        }
+        self.seats[node].order(Order::Go);
+        let kills: Vec<_> = self.schedule.faults.iter().map(|planned| planned.fault == Fault::Kill).collect();
+        self.healed(node, |index| kills[index])
     }
 
-    /// The fault that `node` had is over.
-    fn healed(&mut self, node: usize) -> Result<(), String> {
+    /// Those faults that `node` had are over, by their index.
+    fn healed(&mut self, node: usize, is_over: impl Fn(usize) -> bool) -> Result<(), String> {
         let now = clock::now();
-        for (planned, trouble) in self.schedule.faults.iter().zip(&mut self.troubles) {
+        for (index, (planned, trouble)) in self.schedule.faults.iter().zip(&mut self.troubles).enumerate() {
             if planned.node == node
+                && is_over(index)
                 && let Some(trouble) = trouble.take()
             {
                 self.checker.fault_heals(trouble, now);
@@ -156,16 +162,18 @@ mod tests {
     use super::*;
     use crate::demo::kinds::Kinds;
     use crate::demo::random::Random;
+    use crate::demo::schedule::Way;
 
     #[test]
     fn steps_come_in_order_and_the_sweep_is_the_last_one_before_the_end() {
         for seconds in [10, 12, 30, 60] {
             let length = Duration::from_secs(seconds);
-            let schedule = Schedule::new(length, 6, Kinds::ALL, Random::new(5)).expect("long enough");
+            let schedule =
+                Schedule::new(length, 6, Kinds::ALL, Way::Direct, Random::new(5)).expect("long enough");
             let steps: Vec<_> = Steps::new(&schedule).collect();
             assert!(steps.is_sorted());
             let last: Vec<_> = steps.iter().rev().take(4).map(|(_, step)| *step).collect();
-            assert_eq!(last, [Step::End, Step::Sweep, Step::Settled(ARRIVED), Step::Quiet]);
+            assert_eq!(last, [Step::End, Step::Sweep, Step::Settled(Way::Direct.arrived()), Step::Quiet]);
             let before_the_end = length.saturating_sub(steps[steps.len() - 2].0);
             assert!(before_the_end >= Duration::from_millis(300), "{before_the_end:?} for the sweep");
         }

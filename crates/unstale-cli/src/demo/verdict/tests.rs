@@ -1,4 +1,5 @@
 use super::*;
+use crate::demo::schedule::Way;
 use std::time::Duration;
 
 use crate::demo::checker::Checker;
@@ -9,7 +10,7 @@ use crate::demo::propagation::record;
 use crate::demo::random::Random;
 
 fn schedule() -> Schedule {
-    Schedule::new(Duration::from_secs(30), 6, Kinds::ALL, Random::new(1)).expect("long enough")
+    Schedule::new(Duration::from_secs(30), 6, Kinds::ALL, Way::Direct, Random::new(1)).expect("long enough")
 }
 
 fn figures() -> Figures {
@@ -22,20 +23,27 @@ fn figures() -> Figures {
 }
 
 fn verdict(checker: &Checker) -> Verdict {
-    let run = Run { nodes: 6, strategy: Strategy::Coherent, seed: 1, schedule: &schedule() };
+    let run = Run {
+        nodes: 6,
+        place: Place::Mesh,
+        dotnet: None,
+        strategy: Strategy::Coherent,
+        seed: 1,
+        schedule: &schedule(),
+    };
     Verdict::new(&run, &figures(), checker.findings())
 }
 
 #[test]
 fn the_last_line_begins_with_the_keys_that_programs_know_in_their_order() {
-    let json = serde_json::to_string(&verdict(&Checker::new(1))).expect("serialisable");
+    let json = serde_json::to_string(&verdict(&Checker::new(1, None))).expect("serialisable");
     let known = r#"{"verdict":"coherent","nodes":6,"reads":10,"writes":2,"stale_reads":0,"frames_lost":5,"frames_repaired":5,"gap_seen_ms_max":null,"repair_ms_p99":null,"propagation_us_p50":300,"propagation_us_p99":300,"faults":{"kill":2,"pause":2,"cut":2},"kept_ratio_after_cut":0.998,"#;
     assert!(json.starts_with(known), "{json}");
 }
 
 #[test]
 fn one_stale_read_is_enough_for_not_coherent_and_is_shown() {
-    let mut checker = Checker::new(1);
+    let mut checker = Checker::new(1, None);
     checker.read(
         0,
         Read {
@@ -59,7 +67,7 @@ fn one_stale_read_is_enough_for_not_coherent_and_is_shown() {
 
 #[test]
 fn the_words_of_a_coherent_run_say_what_was_compared() {
-    let checker = Checker::new(1);
+    let checker = Checker::new(1, None);
     let words = verdict(&checker).words(checker.findings(), &[]);
     for part in ["COHERENT\n", "2 kills, 2 pauses, 2 cuts", "99.8 %", "p50 300 us"] {
         assert!(words.contains(part), "{part} in {words}");
@@ -69,10 +77,17 @@ fn the_words_of_a_coherent_run_say_what_was_compared() {
 #[test]
 fn a_second_with_more_than_twice_the_loads_after_the_long_cut_is_called_a_storm() {
     let schedule = schedule();
-    let run = Run { nodes: 6, strategy: Strategy::Coherent, seed: 1, schedule: &schedule };
+    let run = Run {
+        nodes: 6,
+        place: Place::Mesh,
+        dotnet: None,
+        strategy: Strategy::Coherent,
+        seed: 1,
+        schedule: &schedule,
+    };
     let (before, after) = run.storm_seconds().expect("a long cut");
     for (most, storm) in [(200, false), (201, true)] {
-        let checker = Checker::new(1);
+        let checker = Checker::new(1, None);
         let mut figures = Figures::new(&["a1".to_owned()]);
         let mut loads = 0;
         for second in 0..=after {
