@@ -63,7 +63,10 @@ async fn each_side_sees_the_others_expire_and_keeps_its_stale_value_for_fail_saf
         assert!(matches!(ours.cache.lookup("a"), Lookup::Stale(_)), "{serializer}");
         assert_eq!(ours.read("a", "v2").await, "v2", "{serializer}: and is loaded anew");
 
+        let heard = ours.fusion.counts().heard;
         theirs.run(json!({"op": "set", "key": "b", "value": "w1", "fail_safe_ms": 600_000})).await;
+        // It publishes in the background; what comes after our act would look like a fill that raced it.
+        until("the set is heard", async || ours.fusion.counts().heard > heard).await;
         _ = ours.cache.expire("b").await.expect("Redis takes it");
         theirs.until_gone("b").await;
         let stale = json!({"op": "get", "key": "b", "fail_safe_ms": 600_000, "allow_stale": true});
