@@ -92,7 +92,7 @@ struct DemoArgs {
 /// Where the nodes of the demo meet.
 #[derive(Debug, Args)]
 struct PlaceArgs {
-    /// The nodes meet in this Redis, which is their second level as well: redis://HOST[:PORT]. What they put there is
+    /// The nodes meet in this Redis, which is their second level as well: `redis://HOST[:PORT]`. What they put there is
     /// removed in the end
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "naive")]
     redis: Option<String>,
