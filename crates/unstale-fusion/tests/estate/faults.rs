@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
+use unstale_fusion::Format;
 use unstale_servers::{Data, Program, Redis, needs};
 
 use crate::ours::pause;
@@ -24,7 +25,7 @@ async fn no_answer_of_ours_is_older_than_promised_over_faults_of_the_redis_of_a_
     needs!(Program::RedisServer);
     needs!(Program::FusionNode);
     let mut redis = Redis::options().append_only().start().await.expect("redis starts");
-    let estate = Estate::start(&redis, SECONDS).await;
+    let estate = Estate::start(&redis, &Format::MessagePack, SECONDS).await;
     for fault in [Fault::Stop, Fault::KillClients, Fault::Kill] {
         pause(2_000).await;
         estate.authority.goes();

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use unstale::{Cache, EntryOptions, FailSafe, Freshness, Json, Load, Node, Served};
-use unstale_fusion::{FusionCache, FusionSettings};
-use unstale_port::memory::Hub;
-use unstale_redis::{Settings, SharedRedis};
+use unstale::{Cache, EntryOptions, FailSafe, Freshness, Json, Load, MessagePack, Node, Served};
+use unstale_fusion::{Format, FusionCache, FusionSettings};
+use unstale_redis::{RedisBackplane, Settings, SharedRedis};
 use unstale_servers::Redis;
 
 use crate::authority::{Authority, KEYS, TAGS, keys_of, name, tag};
 use crate::run::{Dice, Totals};
+
+/// Longer than any factory of the .NET nodes here.
+const HOLD_OFF: Duration = Duration::from_secs(2);
 
 /// A node of ours, the cache on it, and who it is to the judge.
 #[derive(Clone)]
@@ -24,14 +26,20 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) async fn start(hub: &Hub, who: usize, redis: &Redis, settings: FusionSettings) -> Self {
-        let label = ["a", "b"][who];
-        let node = Node::builder("estate").name(label).backplane(hub.join(label)).start().await;
+    pub(crate) async fn start(who: usize, redis: &Redis, format: &Format) -> Self {
+        let at = || Settings::parse(&redis.url()).expect("a URL");
+        let backplane = RedisBackplane::builder(at()).group("estate").start().expect("a backplane starts");
+        let node = Node::builder("estate").name(["a", "b"][who]).backplane(backplane).start().await;
         let node = node.expect("a node starts");
-        let server = SharedRedis::open(Settings::parse(&redis.url()).expect("a URL")).expect("one server");
+        let settings = FusionSettings::new("FusionCache", format.clone()).hold_off(HOLD_OFF);
+        let server = SharedRedis::open(at()).expect("one server");
         let fusion = FusionCache::open(server, settings).expect("sound settings");
-        let builder = node.cache("rows").time_to_live(Duration::from_secs(120)).stored_as(Json);
+        let builder = node.cache("rows").time_to_live(Duration::from_secs(120));
         let builder = builder.fail_safe(FailSafe::for_at_most(Duration::from_secs(600)));
+        let builder = match format {
+            Format::MessagePack => builder.stored_as(MessagePack),
+            _ => builder.stored_as(Json),
+        };
         let cache = builder.foreign(fusion.clone()).build().expect("a sound cache");
         Self { cache, fusion, who, node }
     }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use unstale_fusion::{Format, FusionSettings};
-use unstale_port::memory::Hub;
+use unstale_fusion::Format;
 use unstale_servers::{FusionNode, Program, Redis, needs};
 
 use crate::authority::Authority;
@@ -16,8 +15,6 @@ use crate::theirs;
 
 /// Clients of each node of ours; a .NET node answers one request at a time.
 const CLIENTS: u64 = 6;
-/// Longer than any factory of the .NET nodes here.
-const HOLD_OFF: Duration = Duration::from_secs(2);
 const LOSS_EVERY: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
@@ -79,14 +76,13 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    pub(crate) async fn start(redis: &Redis, seconds: u64) -> Self {
-        let hub = Hub::fixed(["a", "b"]);
-        let settings = || FusionSettings::new("FusionCache", Format::SystemTextJson).hold_off(HOLD_OFF);
-        let ours =
-            [Ours::start(&hub, 0, redis, settings()).await, Ours::start(&hub, 1, redis, settings()).await];
+    pub(crate) async fn start(redis: &Redis, format: &Format, seconds: u64) -> Self {
+        let ours = [Ours::start(0, redis, format).await, Ours::start(1, redis, format).await];
+        let serializer = ["--serializer", theirs::word(format)];
         let mut theirs = Vec::new();
         for _ in 0..2 {
-            theirs.push(FusionNode::start(&redis.address(), &[]).await.expect("the live node starts"));
+            theirs
+                .push(FusionNode::start(&redis.address(), &serializer).await.expect("the live node starts"));
         }
         for node in &ours {
             let ready = timeout(Duration::from_secs(30), node.until_ready()).await;
@@ -135,7 +131,7 @@ async fn no_answer_of_ours_is_older_than_a_mixed_estate_promises() {
     let seconds =
         std::env::var("UNSTALE_ESTATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60);
     let redis = Redis::start().await.expect("redis starts");
-    let estate = Estate::start(&redis, seconds).await;
+    let estate = Estate::start(&redis, &Format::SystemTextJson, seconds).await;
     let mut next_loss = Instant::now() + LOSS_EVERY;
     while Instant::now() < estate.until {
         pause(200).await;

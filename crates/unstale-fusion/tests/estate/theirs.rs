@@ -5,11 +5,21 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use unstale_fusion::Format;
 use unstale_servers::FusionNode;
 
 use crate::authority::{Authority, KEYS, TAGS, keys_of, name, tag};
 use crate::ours::pause;
 use crate::run::{Dice, Totals};
+
+/// The live node's word for what writes its values.
+pub(crate) fn word(format: &Format) -> &'static str {
+    match format {
+        Format::SystemTextJson => "stj",
+        Format::MessagePack => "messagepack",
+        _ => panic!("no estate has {format:?}"),
+    }
+}
 
 /// A client of a .NET node, which answers one request at a time.
 pub(crate) async fn work(
