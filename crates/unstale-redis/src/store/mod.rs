@@ -82,8 +82,8 @@ impl Default for RedisStoreOptions {
 pub struct RedisStore {
     connection: Connection,
     terms: Terms,
-    /// The last connection over which the server's process was asked whether its data is what it was.
-    greeted: Arc<AtomicU64>,
+    /// For each shard, the last connection over which the server's process was asked whether the data is what it was.
+    greeted: Arc<[AtomicU64]>,
     tokens: Arc<Tokens>,
     clock: Arc<ServerClock>,
 }
@@ -118,7 +118,7 @@ impl RedisStore {
         Ok(Self {
             connection: connection.clone(),
             terms,
-            greeted: Arc::default(),
+            greeted: (0..shards).map(|_| AtomicU64::default()).collect(),
             tokens: Arc::new(Tokens::new()),
             clock: Arc::new(ServerClock::new()),
         })
@@ -133,16 +133,10 @@ impl RedisStore {
             }
             answer => answer,
         };
-        match answer {
-            Ok(value) => {
-                self.greeted.fetch_max(up.number, Ordering::Release);
-                Ok(value)
-            }
-            Err(error) if error.to_string().contains("SHARDS") => {
-                Err(Error::new(Kind::Config, Retry::Never, operation, error.to_string()))
-            }
-            Err(error) => Err(error),
-        }
+        answer.map_err(|error| match error.to_string() {
+            text if text.contains("SHARDS") => Error::new(Kind::Config, Retry::Never, operation, text),
+            _ => error,
+        })
     }
 
     async fn load(&self, up: &Up) -> Result<(), Error> {
@@ -189,7 +183,8 @@ impl RedisStore {
         let question = Question { shard, cache, token: self.tokens.next() };
         let up = self.connection.up("get")?;
         // Another process than the one that was asked may have lost what it knew, and only the library would notice.
-        let is_known = !self.connection.is_cluster() && self.greeted.load(Ordering::Acquire) == up.number;
+        let greeted = self.greeted[shard as usize].load(Ordering::Acquire);
+        let is_known = !self.connection.is_cluster() && greeted == up.number;
         let Intent::Load { turn } = intent else {
             return self.ask_library(&up, &question, keys, intent).await;
         };
@@ -229,7 +224,10 @@ impl RedisStore {
             Intent::Load { turn } => call.millis(turn.max(Duration::from_millis(1))),
         };
         let call = call.bytes(&question.token.mark());
-        calls::lookups(self.ask(up, "get", &call).await?, keys.len(), question.token)
+        let answer = self.ask(up, "get", &call).await?;
+        // Not after every call: one that gives a turn back does not look whose data it finds.
+        self.greeted[question.shard as usize].fetch_max(up.number, Ordering::Release);
+        calls::lookups(answer, keys.len(), question.token)
     }
 }
 

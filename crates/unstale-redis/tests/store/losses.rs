@@ -54,6 +54,37 @@ async fn what_a_restarted_server_has_kept_is_not_served() {
 }
 
 #[tokio::test]
+async fn a_turn_that_is_given_back_after_a_restart_vouches_for_nothing() {
+    needs!(Program::RedisServer);
+    // It is the one call of the library that does not look whose data it finds.
+    let mut world = World::new().await;
+    world.filled("a", &[]).await;
+    let Lookup { lease, .. } = world.ask("b").await;
+    world.server.kill();
+    world.server.restart(Data::Kept).await.unwrap();
+    until("the turn is given back", async || world.store.release(USERS, "b".into(), lease).await.is_ok())
+        .await;
+    assert_eq!(world.value("a").await, None);
+}
+
+#[tokio::test]
+async fn what_one_shard_was_asked_after_a_restart_vouches_for_no_other() {
+    const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    needs!(Program::RedisServer);
+    let mut world = World::with(RedisStoreOptions { shards: Some(16), ..at_once() }).await;
+    for key in KEYS {
+        world.filled(key, &[]).await;
+    }
+    world.server.kill();
+    world.server.restart(Data::Kept).await.unwrap();
+    let first = [KEYS[0].into()];
+    until("the server comes back", async || world.store.get(USERS, &first, Intent::Read).await.is_ok()).await;
+    for key in KEYS {
+        assert_eq!(world.value(key).await, None, "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_empty_takes_no_lease_from_before() {
     needs!(Program::RedisServer);
     let mut world = World::new().await;
