@@ -17,7 +17,8 @@ pub(crate) struct Address {
 impl Address {
     /// Parses `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
     pub(crate) fn parse(text: &str, default_port: u16) -> Result<Self, Error> {
-        let wrong = || config(format!("`{text}` is not HOST or HOST:PORT"));
+        // Without the text: it is a password, or a piece of one, where somebody forgot the host after it.
+        let wrong = || config("what stands for a host is not HOST or HOST:PORT");
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, after) = rest.split_once(']').ok_or_else(wrong)?;

@@ -1,5 +1,6 @@
 //! Who comes to a server: a user and a password that nobody sees.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -25,10 +26,14 @@ pub(crate) enum Password {
 impl Password {
     /// The password in an environment variable.
     pub(crate) fn of_variable(name: &str) -> Result<Self, Error> {
-        match std::env::var(name) {
-            Ok(text) => Ok(Self::Text(text)),
-            Err(cause) => Err(config(format!("the password is not in the variable `{name}`: {cause}"))),
-        }
+        Self::of_value(std::env::var_os(name))
+            .map_err(|cause| config(format!("the password is not in the variable `{name}`: {cause}")))
+    }
+
+    fn of_value(value: Option<OsString>) -> Result<Self, &'static str> {
+        let text = value.ok_or("it is not set")?.into_string();
+        // What it is instead may be a password all the same.
+        text.map(Self::Text).map_err(|_| "it is not UTF-8")
     }
 
     /// The password as it is now; of a file its first line.
@@ -52,5 +57,20 @@ impl fmt::Debug for Password {
             Self::Text(_) => f.write_str("***"),
             Self::File(path) => write!(f, "*** of {}", path.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_not_told() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let error = Password::of_value(Some(OsString::from_vec(b"s3cr\xffet".to_vec())));
+        assert_eq!(error, Err("it is not UTF-8"));
+        assert_eq!(Password::of_value(None), Err("it is not set"));
     }
 }

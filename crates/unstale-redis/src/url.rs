@@ -19,8 +19,21 @@ pub(crate) fn parse(url: &str) -> Result<Settings, Error> {
     }
     let (scheme, rest) =
         url.split_once("://").ok_or_else(|| config("a URL begins with redis:// or alike"))?;
+    let behind = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
+    parse_parts(scheme, rest).map_err(|error| if behind.contains('@') { torn() } else { error })
+}
+
+/// Where a `/` or a `?` tears a password in two, its halves are taken for other parts of the URL: no part is told then.
+fn torn() -> Error {
+    config("the URL is wrong, or a `/`, a `?` or an `@` of its login or path is not percent-encoded")
+}
+
+fn parse_parts(scheme: &str, rest: &str) -> Result<Settings, Error> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if path.contains('@') {
+        return Err(torn());
+    }
     let (login, hosts) = match authority.rsplit_once('@') {
         Some((login, hosts)) => (Some(login), hosts),
         None => (None, authority),
@@ -40,10 +53,10 @@ pub(crate) fn parse(url: &str) -> Result<Settings, Error> {
     let mut settings = Settings::new(deployment);
     if let Some(database) = parts.next() {
         settings.database =
-            database.parse().map_err(|_| config(format!("`{database}` is no number of a database")))?;
+            database.parse().map_err(|_| config("what stands for a database is not its number"))?;
     }
-    if let Some(more) = parts.next() {
-        return Err(config(format!("`{more}` is one part too many of a path")));
+    if parts.next().is_some() {
+        return Err(config("the path has one part too many"));
     }
     if settings.is_cluster() && settings.database != 0 {
         return Err(config("a cluster has no databases but 0"));

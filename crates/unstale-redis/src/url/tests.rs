@@ -21,6 +21,7 @@ fn hosts_ports_databases_and_services_are_understood() {
         ("redis+sentinel://a,b:27000/shop/1", "redis+sentinel://a:26379,b:27000/shop/1"),
         ("redis+cluster://a,b:7001", "redis+cluster://a:6379,b:7001"),
         ("redis://a%20b:%3A%40@h", "redis://a%20b@h:6379"),
+        ("redis://h?password_file=/run/credentials/shop@1.service/redis", "redis://h:6379"),
     ] {
         assert_eq!(text(url), understood, "{url}");
     }
@@ -68,9 +69,23 @@ fn what_is_no_url_is_refused_without_its_password() {
         "redis+cluster://u:secret@a,,b",
         "redis://[::1",
         "redis://h?password_env=NO_SUCH_VARIABLE",
+        // A `/` or a `?` of the password ends the part where logins are.
+        "redis://:s3cr/et@h",
+        "redis://u:1234/secret@h",
+        "redis://h?cret@h",
+        "redis+sentinel://u:1234/secret@h",
+        "redis://u:1234?secret@h",
+        "redis://u:s3cr?et@h",
+        // No host after it.
+        "redis://u:secret",
+        "redis://:secret",
+        "redis+cluster://a,u:secret",
+        "redis://u:1234/secret",
+        "redis://u:1234/5/secret",
     ] {
         let error = parse(url).expect_err(url).to_string();
-        assert!(!error.contains("secret") && !error.contains("sec%ret"), "{error}");
+        let is_told = ["cret", "sec%ret", "s3cr", "1234"].iter().any(|part| error.contains(part));
+        assert!(!is_told, "{error}");
     }
     assert!(parse(&format!("redis://{}", "a".repeat(URL_BYTES_MAX))).is_err());
     assert!(parse(&format!("redis+cluster://{}", vec!["a"; NODES_MAX + 1].join(","))).is_err());
