@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, Value};
 use unstale_port::{Error, Kind, Retry};
 
 /// A Redis that is loading or failing over is worth asking again after this.
@@ -37,6 +37,23 @@ pub(crate) fn refused(operation: &'static str, line: &str) -> Error {
         _ => (Kind::Rejected, Retry::Never),
     };
     Error::new(kind, retry, operation, line.to_owned())
+}
+
+/// What kind of value it is. Nothing of what it says: that may be what somebody cached.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever redis-rs adds")]
+pub(crate) const fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "nothing",
+        Value::Int(_) | Value::Double(_) | Value::BigNumber(_) => "a number",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::VerbatimString { .. } | Value::Okay => {
+            "a string"
+        }
+        Value::Boolean(_) => "a boolean",
+        Value::Array(_) | Value::Set(_) => "a list",
+        Value::Map(_) => "a map",
+        Value::ServerError(_) => "an error",
+        _ => "something else",
+    }
 }
 
 /// An error of redis-rs.

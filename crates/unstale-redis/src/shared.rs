@@ -9,7 +9,7 @@ use redis::{Cmd, Value};
 use unstale_port::{Error, Heard, Kind, Listener, Reply, Retry, Script, Scripts, StoreFuture};
 
 use crate::connection::Connection;
-use crate::error::config;
+use crate::error::{config, kind_of};
 use crate::settings::Settings;
 use crate::subscription::{Notice, Subscription, Topic};
 
@@ -128,8 +128,28 @@ fn reply(operation: &'static str, value: Value, depth: usize) -> Result<Reply, E
             Reply::List(parts.collect::<Result<_, _>>()?)
         }
         other => {
-            let detail = format!("the script answered what no script of ours does: {other:?}");
+            let detail = format!("the script answered what no script of ours does: {}", kind_of(&other));
             return Err(Error::new(Kind::Rejected, Retry::Never, operation, detail));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cached_is_in_no_error() {
+        let cached = || Value::BulkString(b"s3cret".to_vec());
+        let deep = (0..=DEPTH_MAX).fold(cached(), |value, _| Value::Array(vec![value]));
+        for (strange, kind) in [
+            (Value::Set(vec![cached()]), "a list"),
+            (deep, "a list"),
+            (Value::Map(vec![(cached(), cached())]), "a map"),
+        ] {
+            let error = reply("read", strange, 0).expect_err("no script of ours answers so");
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(&format!("ours does: {kind}")) && !text.contains("s3cret"), "{text}");
+        }
+    }
 }

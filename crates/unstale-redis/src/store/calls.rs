@@ -9,6 +9,7 @@ use unstale_port::{Error, Kind, Lookup, Retry, Turn};
 use super::body;
 use super::keys::{Names, Place};
 use super::token::Token;
+use crate::error::kind_of;
 
 /// The library. Its words and layouts only grow: nodes of several versions share one server.
 pub(super) const LIBRARY: &str = include_str!("store.lua");
@@ -85,9 +86,9 @@ impl Call {
 
 /// The answers of `unstale_get`: the time, the count, then two values for each of `keys`.
 pub(super) fn lookups(answer: Value, keys: usize, token: Token) -> Result<Vec<Lookup>, Error> {
-    let Value::Array(words) = answer else { return Err(unexpected("get", &answer)) };
+    let Value::Array(words) = answer else { return Err(unexpected("get", kind_of(&answer))) };
     if words.len() != 2 + 2 * keys {
-        return Err(unexpected("get", &Value::Array(words)));
+        return Err(unexpected("get", &format!("a list of {}", words.len())));
     }
     let mut words = words.into_iter();
     let mut next = || words.next().unwrap_or(Value::Nil);
@@ -103,15 +104,23 @@ pub(super) fn lookups(answer: Value, keys: usize, token: Token) -> Result<Vec<Lo
 
 /// Whether what was to be done was done.
 pub(super) fn done(operation: &'static str, answer: &Value) -> Result<bool, Error> {
-    if let Value::Int(done @ 0..=1) = answer { Ok(*done == 1) } else { Err(unexpected(operation, answer)) }
+    if let Value::Int(done @ 0..=1) = answer {
+        Ok(*done == 1)
+    } else {
+        Err(unexpected(operation, kind_of(answer)))
+    }
 }
 
 fn number(value: &Value) -> Result<u64, Error> {
-    if let Value::Int(number) = value { Ok(number.unsigned_abs()) } else { Err(unexpected("get", value)) }
+    if let Value::Int(number) = value {
+        Ok(number.unsigned_abs())
+    } else {
+        Err(unexpected("get", kind_of(value)))
+    }
 }
 
-fn unexpected(operation: &'static str, answer: &Value) -> Error {
-    let detail = format!("an answer that the library of functions does not give: {answer:?}");
+fn unexpected(operation: &'static str, answer: &str) -> Error {
+    let detail = format!("an answer that the library of functions does not give: {answer}");
     Error::new(Kind::Rejected, Retry::Never, operation, detail)
 }
 
@@ -127,4 +136,27 @@ pub(super) fn fresh<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has randomness");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::token::Tokens;
+
+    #[test]
+    fn what_is_cached_is_in_no_error() {
+        let cached = || Value::BulkString(b"s3cret".to_vec());
+        let token = || Tokens::new().next();
+        for error in [
+            lookups(cached(), 1, token()).unwrap_err(),
+            lookups(Value::Array(vec![Value::Int(1), Value::Int(2), cached()]), 1, token()).unwrap_err(),
+            lookups(Value::Array(vec![Value::Int(1), Value::Int(2), cached(), cached()]), 1, token())
+                .unwrap_err(),
+            done("put", &cached()).unwrap_err(),
+            done("put", &Value::Array(vec![cached()])).unwrap_err(),
+        ] {
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("does not give: a ") && !text.contains("s3cret"), "{text}");
+        }
+    }
 }
