@@ -26,25 +26,26 @@ pub(crate) async fn open(settings: &Settings) -> Result<Wire, Error> {
             let master = master_of(settings, sentinels, service).await?;
             open_at(settings, &master, settings.role).await
         }
-        Deployment::Cluster(nodes) => {
-            let mut last = None;
-            for node in nodes {
-                match open_at(settings, node, Role::Any).await {
-                    Ok(wire) => return Ok(wire),
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(last.unwrap_or_else(|| nobody("no node of the cluster is named")))
+        Deployment::Cluster(nodes) => open_some(settings, nodes).await.map(|(wire, _)| wire),
+    }
+}
+
+/// A connection to the first node that answers, and where that is.
+async fn open_some(settings: &Settings, nodes: &[Address]) -> Result<(Wire, Address), Error> {
+    let mut last = None;
+    for node in nodes {
+        match open_at(settings, node, Role::Any).await {
+            Ok(wire) => return Ok((wire, node.clone())),
+            Err(error) => last = Some(error),
         }
     }
+    Err(last.unwrap_or_else(|| nobody("no node of the cluster is named")))
 }
 
 /// The same, to the node of a cluster that has this key.
 pub(crate) async fn open_for(settings: &Settings, key: &[u8]) -> Result<Wire, Error> {
-    let mut wire = open(settings).await?;
-    if !settings.is_cluster() {
-        return Ok(wire);
-    }
+    let Deployment::Cluster(nodes) = &settings.deployment else { return open(settings).await };
+    let (mut wire, mut at) = open_some(settings, nodes).await?;
     for _ in 0..MOVES_MAX {
         let limit = settings.connect_timeout;
         let asked = timeout(limit, wire.call("find a node", &[b"EXISTS", key])).await;
@@ -54,12 +55,21 @@ pub(crate) async fn open_for(settings: &Settings, key: &[u8]) -> Result<Wire, Er
                 return Ok(wire);
             }
         };
-        // MOVED SLOT HOST:PORT
-        let moved = line.strip_prefix("MOVED ").and_then(|rest| rest.split(' ').nth(1));
-        let address = moved.ok_or_else(|| refused_by_server("find a node", &line))?;
-        wire = open_at(settings, &Address::parse(address, 0)?, Role::Master).await?;
+        at = moved_to(&line, &at).ok_or_else(|| refused_by_server("find a node", &line))?;
+        wire = open_at(settings, &at, Role::Master).await?;
     }
     Err(nobody(format!("no node of the cluster has the key after {MOVES_MAX} moves")))
+}
+
+/// `MOVED SLOT HOST:PORT`, where an IPv6 host has no brackets, and none at all is that of the node which says so.
+fn moved_to(line: &str, from: &Address) -> Option<Address> {
+    let (host, port) = line.strip_prefix("MOVED ")?.split(' ').nth(1)?.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    match host {
+        "" => Some(Address { host: from.host.clone(), port }),
+        _ if host.contains(':') && !host.starts_with('[') => Address::parse(&format!("[{host}]"), port).ok(),
+        _ => Address::parse(host, port).ok(),
+    }
 }
 
 async fn open_at(settings: &Settings, address: &Address, wanted: Role) -> Result<Wire, Error> {
@@ -141,4 +151,35 @@ fn address_in(reply: &Value) -> Option<Address> {
 
 fn nobody(detail: impl Into<String>) -> Error {
     Error::new(Kind::Unavailable, Retry::Reconnected, "connect", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moved_key_is_where_the_node_says() {
+        let from = Address::parse("10.0.0.1:7000", 0).expect("an address");
+        let moved = |line| moved_to(line, &from).map(|address| address.to_string());
+        for (line, to) in [
+            ("MOVED 3999 10.0.0.2:7001", "10.0.0.2:7001"),
+            ("MOVED 3999 node-2.cache.internal:7001", "node-2.cache.internal:7001"),
+            ("MOVED 3999 fd00::2:7001", "[fd00::2]:7001"),
+            ("MOVED 3999 ::1:7001", "[::1]:7001"),
+            ("MOVED 3999 [::1]:7001", "[::1]:7001"),
+            ("MOVED 3999 :7001", "10.0.0.1:7001"),
+        ] {
+            assert_eq!(moved(line).as_deref(), Some(to), "{line}");
+        }
+        for line in [
+            "MOVED 3999",
+            "MOVED 3999 host",
+            "MOVED 3999 host:0",
+            "MOVED 3999 ?:7001",
+            "MOVED 3999 a:b:1",
+            "ASK 1 h:1",
+        ] {
+            assert_eq!(moved(line), None, "{line}");
+        }
+    }
 }
