@@ -162,7 +162,8 @@ impl Settings {
         self
     }
 
-    /// How long a command may wait for its answer; one that waited longer has failed, and costs its connection. Default: 1 s.
+    /// How long a command may wait for its answer; one that waited longer has failed, and its connection is asked whether it is
+    /// there. Default: 1 s.
     #[must_use]
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.response_timeout = limit;

@@ -1,11 +1,12 @@
 //! A subscription to channels and patterns, kept up in the background.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use unstale_port::Error;
@@ -21,8 +22,12 @@ use crate::wire::Wire;
 const PING_EVERY: Duration = Duration::from_millis(500);
 /// How long it may say nothing after that: with the interval, a dead connection is noticed within 2 s.
 const PING_MAX: Duration = Duration::from_secs(1);
-/// What waits for its reader; a reader that is slower than this makes the connection wait, and Redis drop it.
+/// How many notices wait for their reader, and how many bytes of messages; a reader that is slower than this makes the
+/// connection wait, and Redis drop it.
 const WAITING_MAX: usize = 16_384;
+const WAITING_BYTES_MAX: u32 = 8 << 20;
+/// The most bytes of a message; one that has more costs the connection.
+const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 /// What is subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +57,9 @@ pub enum Notice {
 /// A subscription with a connection of its own, made again for ever whenever it is lost. Dropped, it ends.
 ///
 /// Redis carries messages at most once; what is lost with a connection is not told, but that one was lost is. A connection
-/// that is silently dead is noticed within 2 s. Needs a tokio runtime.
+/// that is silently dead is noticed within 2 s. 16,384 notices and 8 MiB of messages wait for a slow reader; then the server
+/// has to keep what follows, and ends the connection when that is more than its own limit. A message of more than 8 MiB, its
+/// channel included, costs the connection. Needs a tokio runtime.
 ///
 /// ```no_run
 /// use unstale_redis::{Notice, Settings, Subscription, Topic};
@@ -69,15 +76,19 @@ pub enum Notice {
 /// ```
 #[derive(Debug)]
 pub struct Subscription {
-    notices: mpsc::Receiver<Notice>,
+    notices: mpsc::Receiver<Waiting>,
     keeper: JoinHandle<()>,
 }
+
+/// A notice that waits, and the room that it takes up.
+type Waiting = (Notice, Option<OwnedSemaphorePermit>);
 
 impl Subscription {
     /// Begins to subscribe, in the background.
     pub fn open(settings: Settings, topics: impl IntoIterator<Item = Topic>) -> Self {
         let (sender, notices) = mpsc::channel(WAITING_MAX);
-        let keeper = tokio::spawn(keep(settings, topics.into_iter().collect(), sender));
+        let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
+        let keeper = tokio::spawn(keep(settings, topics.into_iter().collect(), Teller { sender, room }));
         Self { notices, keeper }
     }
 
@@ -89,7 +100,7 @@ impl Subscription {
     /// What it says next.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Notice> {
         match self.notices.poll_recv(cx) {
-            Poll::Ready(Some(notice)) => Poll::Ready(notice),
+            Poll::Ready(Some((notice, _))) => Poll::Ready(notice),
             // The keeper ends with its runtime only: nothing is heard any more, and nobody is left to say so.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
@@ -105,17 +116,38 @@ impl Drop for Subscription {
 /// Nobody reads any more.
 struct Gone;
 
+/// Where notices wait for their reader.
+struct Teller {
+    sender: mpsc::Sender<Waiting>,
+    /// Bytes of messages that may still wait.
+    room: Arc<Semaphore>,
+}
+
+impl Teller {
+    /// Waits for room.
+    async fn tell(&self, notice: Notice) -> Result<(), Gone> {
+        let room = match &notice {
+            Notice::Message { channel, payload } => {
+                let bytes = (channel.len() + payload.len()).min(WAITING_BYTES_MAX as usize) as u32;
+                Some(Arc::clone(&self.room).acquire_many_owned(bytes).await.map_err(|_| Gone)?)
+            }
+            Notice::Began | Notice::Lost(_) => None,
+        };
+        self.sender.send((notice, room)).await.map_err(|_| Gone)
+    }
+}
+
 /// Subscribes, listens, subscribes again.
-async fn keep(settings: Settings, topics: Vec<Topic>, sender: mpsc::Sender<Notice>) {
+async fn keep(settings: Settings, topics: Vec<Topic>, teller: Teller) {
     let mut backoff = Backoff::new(getrandom::u64().unwrap_or_default());
     loop {
         let error = match subscribe(&settings, &topics).await {
             Ok(mut wire) => {
                 backoff.reset();
-                if sender.send(Notice::Began).await.is_err() {
+                if teller.tell(Notice::Began).await.is_err() {
                     return;
                 }
-                match listen(&mut wire, &sender).await {
+                match listen(&mut wire, &teller).await {
                     Ok(error) => error,
                     Err(Gone) => return,
                 }
@@ -123,17 +155,18 @@ async fn keep(settings: Settings, topics: Vec<Topic>, sender: mpsc::Sender<Notic
             Err(error) => error,
         };
         tracing::debug!(redis = %settings, %error, "not subscribed");
-        if sender.send(Notice::Lost(error)).await.is_err() {
+        if teller.tell(Notice::Lost(error)).await.is_err() {
             return;
         }
         sleep(backoff.next()).await;
     }
 }
 
-/// A connection that has confirmed all topics. Nothing that comes between two confirmations is lost: there is one command
-/// for channels and one for patterns, and who hears of the beginning may miss what came before.
+/// A connection that has confirmed all topics. What comes before the last confirmation, on topics that were confirmed
+/// earlier, is dropped: the subscription begins with the last one.
 async fn subscribe(settings: &Settings, topics: &[Topic]) -> Result<Wire, Error> {
     let mut wire = dial::open(settings).await?;
+    wire.limit(MESSAGE_BYTES_MAX);
     let limit = settings.connect_timeout;
     let confirmed = timeout(limit, async {
         for topic in topics {
@@ -168,7 +201,7 @@ fn is_confirmation(value: &Value) -> bool {
 }
 
 /// Until the connection is lost or its server says nothing any more; what it is lost by.
-async fn listen(wire: &mut Wire, sender: &mpsc::Sender<Notice>) -> Result<Error, Gone> {
+async fn listen(wire: &mut Wire, teller: &Teller) -> Result<Error, Gone> {
     let mut is_asked = false;
     let mut last = Instant::now();
     loop {
@@ -177,7 +210,7 @@ async fn listen(wire: &mut Wire, sender: &mpsc::Sender<Notice>) -> Result<Error,
             Ok(Ok(Value::Error(line))) => return Ok(refused("listen", &line)),
             Ok(Ok(Value::Push(parts))) => {
                 if let Some(notice) = notice(&parts) {
-                    sender.send(notice).await.map_err(|_| Gone)?;
+                    teller.tell(notice).await?;
                 }
                 (is_asked, last) = (false, Instant::now());
             }

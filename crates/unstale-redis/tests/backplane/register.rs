@@ -24,7 +24,7 @@ fn renewals(listing: &Listing, id: &str) -> Option<u64> {
     listing.entries.iter().find(|listed| listed.entry.id == id).map(|listed| listed.renewals)
 }
 
-/// Whether each listing is later than that of number `after`, and `seen` of it.
+/// Whether every member has a listing of which `seen` holds.
 fn all(group: &Group, seen: impl Fn(&Listing) -> bool) -> bool {
     group.nodes.iter().all(|node| node.member.listing.as_ref().is_some_and(&seen))
 }

@@ -82,6 +82,42 @@ async fn a_silently_dead_subscription_is_noticed_within_two_seconds() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_slow_reader_is_bounded_in_bytes() {
+    needs!(Program::RedisServer);
+    let options = Redis::options().config("client-output-buffer-limit", "pubsub 8mb 0 0");
+    let redis = options.start().await.expect("it starts");
+    let mut subscription = open(&redis.url(), [Topic::Channel("one".into())]);
+    until_began(&mut subscription).await;
+    // More than the subscription, the sockets and the server hold.
+    let payload = "x".repeat(64 << 10);
+    for _ in 0..1_024 {
+        redis.command(&["PUBLISH", "one", &payload]).await.expect("published");
+    }
+    let mut heard = 0;
+    while let Notice::Message { .. } = next(&mut subscription).await {
+        heard += 1;
+    }
+    assert!((128..1_024).contains(&heard), "{heard} messages waited");
+    until_began(&mut subscription).await;
+    redis.command(&["PUBLISH", "one", "1"]).await.expect("published");
+    assert_eq!(message(&mut subscription).await, pair("one", "1"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_far_too_large_costs_the_subscription() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut subscription = open(&redis.url(), [Topic::Channel("one".into())]);
+    until_began(&mut subscription).await;
+    redis.command(&["PUBLISH", "one", &"x".repeat(7 << 20)]).await.expect("published");
+    assert_eq!(message(&mut subscription).await.1.len(), 7 << 20);
+    redis.command(&["PUBLISH", "one", &"x".repeat(9 << 20)]).await.expect("published");
+    let notice = next(&mut subscription).await;
+    assert!(matches!(&notice, Notice::Lost(error) if error.to_string().contains("too long")), "{notice:?}");
+    until_began(&mut subscription).await;
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_subscribe_is_told() {
     needs!(Program::RedisServer);
     let options = Redis::options().acl("user default off").acl("user app on >pw ~* &mine +@all");
