@@ -23,7 +23,7 @@ use unstale_port::{Backplane, Error, Event, Frame, Kind, LinkId, Properties, Reg
 pub use builder::Builder;
 use common_link::Common;
 pub(crate) use envelope::Head;
-use envelope::What;
+use envelope::{What, units};
 use feed::Feed;
 use links::Links;
 use names::{Names, Process};
@@ -225,7 +225,10 @@ impl RedisBackplane {
         let Some((Head { from, what: What::Link(pair, kind) }, frame)) = Head::decode(message) else {
             return self.note("message-strange", "a message that is none of this version is in the inbox");
         };
-        if *channel == self.inbox && frame.len() <= FRAME_BYTES_MAX {
+        if frame.len() > FRAME_BYTES_MAX {
+            return self.note("message-strange", "a message in the inbox exceeds the limit of a frame");
+        }
+        if *channel == self.inbox {
             self.links.receive(from, pair, kind, frame, Instant::now());
         }
     }
@@ -235,7 +238,7 @@ impl RedisBackplane {
             return self.note("message-strange", "a message that is none of this version is for all");
         };
         if from == self.me {
-            return self.common.echoed(sent, &frame);
+            return self.common.passed(sent.saturating_add(units(&frame)));
         }
         if frame.len() > FRAME_BYTES_MAX {
             return self.note("message-strange", "a message for all exceeds the limit of a frame");
@@ -261,6 +264,10 @@ impl RedisBackplane {
             if matches!(error.retry(), Retry::Reconnected) || line.starts_with("MOVED") {
                 return self.lost(&error);
             }
+            if let Awaited::Common(until) = awaited {
+                // It never comes back. The others miss it by the count of the next one.
+                self.common.passed(until);
+            }
             return self.note("redis-refused", line);
         }
         match awaited {
@@ -282,7 +289,7 @@ impl RedisBackplane {
                 }
                 None => self.note("register-strange", "the register holds what this version did not write"),
             },
-            Awaited::Nothing => {}
+            Awaited::Common(_) | Awaited::Nothing => {}
         }
     }
 
@@ -338,12 +345,12 @@ impl Backplane for RedisBackplane {
             self.post();
             return Ok(());
         }
-        let sent = self.common.send(&frame)?;
+        let (sent, until) = self.common.send(&frame)?;
         let head = Head { from: self.me, what: What::Common { sent } };
         if let Line::Open(session) = &mut self.line {
             match self.feed.stream() {
-                None => session.publish(&self.all, &head, &frame, Awaited::Nothing),
-                Some((stream, entries_max)) => session.add(stream, entries_max, &head, &frame),
+                None => session.publish(&self.all, &head, &frame, Awaited::Common(until)),
+                Some(stream) => session.add(stream, &head, &frame, Awaited::Common(until)),
             }
         }
         Ok(())

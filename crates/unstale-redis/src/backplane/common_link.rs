@@ -39,8 +39,8 @@ impl Common {
         self.link == Some(link.0)
     }
 
-    /// Takes a frame; how many units were sent before it.
-    pub(crate) fn send(&mut self, frame: &Frame) -> Result<u64, Error> {
+    /// Takes a frame; how many units were sent before it, and how many with it.
+    pub(crate) fn send(&mut self, frame: &Frame) -> Result<(u64, u64), Error> {
         if !self.is_free {
             let detail = "the link has not said that it takes another frame";
             return Err(Error::new(Kind::Rejected, Retry::Never, "send", detail));
@@ -48,13 +48,13 @@ impl Common {
         self.is_free = false;
         let before = self.sent;
         self.sent += units(frame);
-        Ok(before)
+        Ok((before, self.sent))
     }
 
-    /// A frame of this process came back.
-    pub(crate) fn echoed(&mut self, sent: u64, frame: &Frame) {
+    /// A frame of this process came back, or will not: so many units were sent with it.
+    pub(crate) fn passed(&mut self, until: u64) {
         // A stream also gives back what was sent in an earlier life of the link.
-        self.echoed = self.echoed.max((sent + units(frame)).min(self.sent));
+        self.echoed = self.echoed.max(until.min(self.sent));
     }
 
     /// Says that it has room, if it has.

@@ -292,7 +292,7 @@ impl Links {
     /// A frame for all came from there, after so many units; whether others before it are missing.
     pub(crate) fn misses_common(&mut self, from: Process, sent: u64, frame: &[u8]) -> bool {
         let Some(peer) = self.peers.get_mut(&from) else { return false };
-        let before = peer.common.replace(sent + units(frame));
+        let before = peer.common.replace(sent.saturating_add(units(frame)));
         before.is_some_and(|before| before != sent)
     }
 

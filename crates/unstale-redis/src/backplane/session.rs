@@ -56,11 +56,19 @@ pub(crate) struct Session {
     subscriber: Wire,
     heard: Alive,
     pinged: Option<Instant>,
-    /// Whether the publisher is read before what is heard.
-    is_publishers_turn: bool,
+    /// Which connection is read first.
+    turn: Turn,
     /// Reads the stream, if there is one.
     reader: Option<Wire>,
     read: Alive,
+}
+
+/// Connections are read in turn, or a flood on one would look like silence on the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Subscriber,
+    Reader,
+    Publisher,
 }
 
 /// When bytes were last seen to have come in. A large reply over a slow link is no silence.
@@ -75,6 +83,8 @@ struct Alive {
 pub(crate) enum Awaited {
     /// A letter over this link.
     Letter(u64),
+    /// A frame for all, by how many units were sent with it.
+    Common(u64),
     /// A reading of the register.
     Reading(u64),
     /// Nothing that matters unless it is an error.
@@ -106,14 +116,7 @@ pub(crate) async fn open(
     let limit = settings.connect_timeout;
     let prepared = timeout(limit, async {
         let run = run_id(&mut publisher).await?;
-        if run_id(&mut subscriber).await? != run {
-            return Err(Error::new(
-                Kind::Unavailable,
-                Retry::Reconnected,
-                "connect",
-                "two servers answered for one",
-            ));
-        }
+        is_of(&mut subscriber, &run).await?;
         let loaded = publisher.ask("load the script", &[b"SCRIPT", b"LOAD", SCRIPT.as_bytes()]).await?;
         let sha = loaded.bytes().cloned().unwrap_or_default();
         let mut channels = vec![names.inbox(me)];
@@ -128,8 +131,11 @@ pub(crate) async fn open(
     let (mut reader, mut notes) = (None, Vec::new());
     if !feed.is_pubsub() {
         let mut wire = dial::open_for(&settings, &key).await?;
-        let found = timeout(limit, feed.find(&mut wire, &sha)).await;
-        notes.extend(found.unwrap_or_else(|_| Err(timed_out("read the stream", limit)))?);
+        let found = timeout(limit, async {
+            is_of(&mut wire, &run).await?;
+            feed.find(&mut wire, &sha).await
+        });
+        notes.extend(found.await.unwrap_or_else(|_| Err(timed_out("read the stream", limit)))?);
         wire.limit(ENTRIES_BYTES_MAX);
         feed.ask(&mut wire);
         reader = Some(wire);
@@ -145,7 +151,7 @@ pub(crate) async fn open(
         subscriber,
         heard: Alive { bytes: 0, at: now },
         pinged: None,
-        is_publishers_turn: false,
+        turn: Turn::Subscriber,
         reader,
         read: Alive { bytes: 0, at: now },
     };
@@ -173,7 +179,13 @@ impl Session {
     }
 
     /// Adds a message to a stream of about so many entries.
-    pub(crate) fn add(&mut self, stream: &[u8], entries_max: u64, envelope: &Head, frame: &Frame) {
+    pub(crate) fn add(
+        &mut self,
+        (stream, entries_max): (&Bytes, u64),
+        envelope: &Head,
+        frame: &Frame,
+        awaited: Awaited,
+    ) {
         let out = self.publisher.outgoing();
         head(b'*', 8, out);
         string(b"XADD", out);
@@ -184,7 +196,7 @@ impl Session {
         string(b"*", out);
         string(FIELD, out);
         put_message(envelope, frame, out);
-        self.await_answer(Awaited::Nothing);
+        self.await_answer(awaited);
     }
 
     /// Asks something of the register.
@@ -214,24 +226,19 @@ impl Session {
         if let Poll::Ready(Err(cause)) = self.publisher.poll_flush(cx) {
             return Poll::Ready(Err(unavailable("publish", cause)));
         }
-        // Answers are read between messages, or a flood of those would look like a publisher that is not answered.
-        if std::mem::take(&mut self.is_publishers_turn)
-            && let Poll::Ready(taken) = self.poll_publisher(cx)
-        {
-            return Poll::Ready(taken);
-        }
-        while let Poll::Ready(value) = self.poll_subscriber(cx) {
-            let taken = value.map(pushed).map_err(|cause| unavailable("subscribe", cause));
-            if let Some(taken) = taken.transpose() {
-                self.is_publishers_turn = true;
-                return Poll::Ready(taken);
+        for _ in 0..3 {
+            let turn = self.turn;
+            self.turn = turn.next();
+            let taken = match turn {
+                Turn::Subscriber => self.poll_subscriber(cx),
+                Turn::Reader => self.poll_reader(cx, feed),
+                Turn::Publisher => self.poll_publisher(cx),
+            };
+            if taken.is_ready() {
+                return taken;
             }
         }
-        if let Poll::Ready(taken) = self.poll_reader(cx, feed) {
-            self.is_publishers_turn = true;
-            return Poll::Ready(taken);
-        }
-        self.poll_publisher(cx)
+        Poll::Pending
     }
 
     /// Asks silent connections whether they are there.
@@ -293,13 +300,28 @@ impl Session {
         Poll::Ready(value.map_err(failed).and_then(|value| fed(reader, feed, &value)))
     }
 
-    fn poll_subscriber(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Value>> {
+    fn poll_subscriber(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken, Error>> {
+        let failed = |cause| unavailable("subscribe", cause);
         if let Poll::Ready(Err(cause)) = self.subscriber.poll_flush(cx) {
-            return Poll::Ready(Err(cause));
+            return Poll::Ready(Err(failed(cause)));
         }
-        let value = std::task::ready!(self.subscriber.poll_value(cx))?;
-        self.pinged = None;
-        Poll::Ready(Ok(value))
+        loop {
+            let value = std::task::ready!(self.subscriber.poll_value(cx)).map_err(failed)?;
+            self.pinged = None;
+            if let Some(taken) = pushed(value) {
+                return Poll::Ready(Ok(taken));
+            }
+        }
+    }
+}
+
+impl Turn {
+    fn next(self) -> Self {
+        match self {
+            Self::Subscriber => Self::Reader,
+            Self::Reader => Self::Publisher,
+            Self::Publisher => Self::Subscriber,
+        }
     }
 }
 
@@ -316,6 +338,14 @@ async fn run_id(wire: &mut Wire) -> Result<Bytes, Error> {
     let run = info.text().and_then(|info| info.lines().find_map(|line| line.strip_prefix("run_id:")));
     let none = || Error::new(Kind::Rejected, Retry::Never, "ask who is there", "the server names no run_id");
     run.map(|run| Bytes::copy_from_slice(run.trim_end().as_bytes())).ok_or_else(none)
+}
+
+/// Whether a connection leads to the server of this run id.
+async fn is_of(wire: &mut Wire, run: &Bytes) -> Result<(), Error> {
+    if run_id(wire).await? == *run {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unavailable, Retry::Reconnected, "connect", "two servers answered for one"))
 }
 
 async fn subscribe(wire: &mut Wire, channels: &[Bytes]) -> Result<(), Error> {

@@ -116,6 +116,26 @@ async fn a_message_that_is_far_too_large_costs_the_connection_and_no_memory() {
 }
 
 #[tokio::test]
+async fn a_letter_with_more_than_a_frame_is_counted() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut group = Group::of(&redis.url(), 1);
+    group.until("the common link", |group| group.nodes[0].is_common_free).await;
+    let inboxes = redis.command(&["PUBSUB", "CHANNELS", "{unstale:shop}:to:*"]).await.expect("an answer");
+    let inbox = inboxes.list()[0].text().expect("a name").to_owned();
+    let stranger = Connection::open(Settings::parse(&redis.url()).expect("a URL"));
+    stranger.until_up().await;
+    // Version 1, data over a link, and a byte more than a frame may have after the head.
+    let mut letter = vec![1_u8, 2];
+    letter.resize(50 + (1 << 20) + 1, 7);
+    let mut command = redis::Cmd::new();
+    command.arg("PUBLISH").arg(inbox).arg(letter);
+    stranger.run("throw", &command).await.expect("it may");
+    group.until("the note", |group| group.nodes[0].has_note("message-strange")).await;
+    assert_eq!(group.downs(), 0);
+}
+
+#[tokio::test]
 async fn a_member_that_is_dropped_is_missed_by_nobody_for_long() {
     needs!(Program::RedisServer);
     let redis = Redis::start().await.expect("it starts");

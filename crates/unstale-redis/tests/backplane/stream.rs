@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use unstale_redis::{Connection, Settings};
 use unstale_servers::{Data, Program, Redis, needs};
 
@@ -110,4 +112,54 @@ async fn an_entry_that_cannot_be_read_is_passed_over() {
     group.until_linked().await;
     group.tell_all(0, "after").await;
     group.tell_all(1, "and back").await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_full_for_long_takes_frames_again() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(10_000));
+    group.until_linked().await;
+    group.tell_all(0, "before").await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await.expect("set");
+    // More than may be under way.
+    let frame = Bytes::from(vec![7; 1 << 20]);
+    for _ in 0..8 {
+        group.until("room for a frame", |group| group.nodes[0].is_common_free).await;
+        group.nodes[0].send_common(frame.clone());
+    }
+    group.until("room for a frame", |group| group.nodes[0].is_common_free).await;
+    assert!(group.nodes[0].has_note("redis-refused"), "{:?}", group.nodes[0].notes);
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await.expect("set");
+    group.tell_all(0, "after").await;
+    assert!(group.nodes[1].has_note("frames-lost"), "{:?}", group.nodes[1].notes);
+    assert_eq!(group.nodes[1].heard, ["before", "after"]);
+}
+
+/// Passes connections on, the third one to another server than the others.
+async fn third_elsewhere(redis: &Redis, other: &Redis) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("redis://{}", listener.local_addr().expect("bound"));
+    let (address, elsewhere) = (redis.address(), other.address());
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (mut near, _) = listener.accept().await.expect("it listens");
+            let to = if number == 3 { &elsewhere } else { &address };
+            let mut far = TcpStream::connect(to).await.expect("it is there");
+            tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_stream_of_another_server_is_not_read() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let other = Redis::start().await.expect("it starts");
+    let url = third_elsewhere(&redis, &other).await;
+    let mut group = Group::with(&url, 1, |builder| builder.stream(10_000));
+    group.until("room for a frame", |group| group.nodes[0].is_common_free).await;
+    let notes = &group.nodes[0].notes;
+    assert!(notes.iter().any(|(_, detail)| detail.contains("two servers answered for one")), "{notes:?}");
 }

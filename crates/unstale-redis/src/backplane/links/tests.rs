@@ -262,6 +262,8 @@ fn frames_for_all_that_are_missing_are_noticed() {
     links.forget_common();
     assert!(!links.misses_common(B, 7, b"anew"));
     assert!(!links.misses_common(Process([9; 16]), 1, b"of nobody that is listed"));
+    assert!(links.misses_common(B, u64::MAX, b"of a count that nobody comes to"));
+    assert!(links.misses_common(B, 0, b"from the beginning"));
 }
 
 #[derive(Clone, Copy, Debug, TypeGenerator)]

@@ -18,27 +18,35 @@ async fn saying(bytes: &[u8]) -> (Wire, TcpStream) {
     (Wire::new(Stream::Tcp(near)), far)
 }
 
-#[tokio::test]
-async fn answers_are_read_between_messages() {
-    let message = b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n";
-    let (subscriber, _heard) = saying(&message.repeat(1_000)).await;
-    let (publisher, _answered) = saying(b":1\r\n").await;
+const MESSAGE: &[u8] = b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n";
+/// One entry of a stream.
+const ENTRIES: &[u8] = b"%1\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nm\r\n$1\r\ne\r\n";
+
+/// A session that awaits so many answers.
+fn session(subscriber: Wire, publisher: Wire, reader: Option<Wire>, awaited: usize) -> Session {
     let now = Instant::now();
     let alive = Alive { bytes: 0, at: now };
-    let mut session = Session {
+    Session {
         run: Bytes::new(),
         tick_at: now,
         sha: Bytes::new(),
         publisher,
         answered: alive,
-        awaited: VecDeque::from([(Awaited::Nothing, now)]),
+        awaited: VecDeque::from(vec![(Awaited::Nothing, now); awaited]),
         subscriber,
         heard: alive,
         pinged: None,
-        is_publishers_turn: false,
-        reader: None,
+        turn: Turn::Subscriber,
+        reader,
         read: alive,
-    };
+    }
+}
+
+#[tokio::test]
+async fn answers_are_read_between_messages() {
+    let (subscriber, _heard) = saying(&MESSAGE.repeat(1_000)).await;
+    let (publisher, _answered) = saying(b":1\r\n").await;
+    let mut session = session(subscriber, publisher, None, 1);
     let mut feed = Feed::PubSub;
     for before in 0..3 {
         match poll_fn(|cx| session.poll(cx, &mut feed)).await.expect("both are open") {
@@ -51,4 +59,25 @@ async fn answers_are_read_between_messages() {
         }
     }
     panic!("a thousand messages come before the answer");
+}
+
+#[tokio::test]
+async fn the_stream_is_read_between_messages_and_answers() {
+    let (subscriber, _heard) = saying(&MESSAGE.repeat(1_000)).await;
+    let (publisher, _answered) = saying(&b":1\r\n".repeat(1_000)).await;
+    let (reader, _read) = saying(ENTRIES).await;
+    let mut session = session(subscriber, publisher, Some(reader), 1_000);
+    let mut feed = Feed::of_stream(&Names::new("unstale", "shop").expect("plain"), 10);
+    let mut seen = [0; 3];
+    for _ in 0..3 {
+        match poll_fn(|cx| session.poll(cx, &mut feed)).await.expect("all are open") {
+            Taken::Pushed { .. } => seen[0] += 1,
+            Taken::Reply(..) => seen[1] += 1,
+            Taken::Fed(messages) => {
+                assert_eq!(messages, ["e"]);
+                seen[2] += 1;
+            }
+        }
+    }
+    assert_eq!(seen, [1; 3], "each has its turn");
 }
