@@ -64,8 +64,8 @@ impl Default for RedisStoreOptions {
 /// A hit costs one round trip of plain commands (in a cluster: one call of a function), a miss that takes the turn the
 /// same, a fill one call. Times are of the server's clock, and for expiry only; order is the server's own count.
 ///
-/// What the server loses costs records and leases, never a removal: docs/redis.md goes through each loss. It has to let
-/// the user run `FUNCTION LOAD` once, and `FCALL`.
+/// What the server loses costs records and leases, never a removal: docs/redis.md goes through each loss, and has the
+/// rights that the user needs.
 ///
 /// ```
 /// use unstale_redis::{Connection, RedisStore, Settings};

@@ -7,6 +7,8 @@ mod histories;
 #[cfg(test)]
 mod losses;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod turns;
 #[cfg(test)]
 mod world;
