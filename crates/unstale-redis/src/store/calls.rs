@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use redis::{Cmd, ToRedisArgs, Value};
 use unstale_port::{Error, Kind, Lookup, Retry, Turn};
 
@@ -48,8 +48,9 @@ impl Terms {
             command.arg(&Names::key(prefix, b'r', cache, key)[..]);
             command.arg(&Names::key(prefix, b'l', cache, key)[..]);
         }
-        let (generation, count) = (fresh::<16>(), u64::from_be_bytes(fresh()) >> 12);
-        command.arg(self.database).arg(&generation[..]).arg(count).arg(self.names.shards());
+        let drawn = fresh::<24>();
+        let (generation, mut count) = drawn.split_at(16);
+        command.arg(self.database).arg(generation).arg(count.get_u64() >> 12).arg(self.names.shards());
         command.arg(millis(self.quarantine)).arg(self.tags_max).arg(cache);
         Call { command }
     }
