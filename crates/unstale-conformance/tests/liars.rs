@@ -92,6 +92,8 @@ enum Vice {
     Diligent,
     /// Ends whom it is told to end, whatever has changed.
     Ruthless,
+    /// Ends nobody that is not listed.
+    Lenient,
 }
 
 impl Backplane for Clerk {
@@ -122,6 +124,7 @@ impl Backplane for Clerk {
             (Vice::Ruthless, RegisterRequest::Expel { entry, .. }) => {
                 return self.inner.register(RegisterRequest::Retire(entry.clone()));
             }
+            (Vice::Lenient, RegisterRequest::Expel { renewals: None, .. }) => return,
             _ => {}
         }
         self.inner.register(request);
@@ -159,6 +162,18 @@ async fn an_entry_that_is_written_again_unasked_is_noticed() {
 #[should_panic(expected = "left: None")]
 async fn an_arbiter_that_ends_what_was_renewed_is_noticed() {
     register::the_arbiter_ends_only_what_has_not_changed(&mut Clerks(Broker::new(), Vice::Ruthless)).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "its end was of an earlier era")]
+async fn an_arbiter_that_ends_by_what_an_earlier_era_said_is_noticed() {
+    register::a_lost_register_is_in_another_era(&mut Clerks(Broker::new(), Vice::Ruthless)).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "what is not listed has not ended")]
+async fn an_arbiter_that_ends_nobody_who_is_not_listed_is_noticed() {
+    register::what_is_not_listed_can_be_ended(&mut Clerks(Broker::new(), Vice::Lenient)).await;
 }
 
 /// Takes every write.
