@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use unstale::Lookup;
 use unstale_redis::RedisBackplane;
 use unstale_servers::{Data, Program, Redis, Sentinel, needs};
 
@@ -149,17 +150,28 @@ async fn a_node_that_dies_is_ended_by_the_arbiter_and_what_it_may_have_written_i
         runtime.block_on(async {
             let d = Member::start(&url, "d", &lost).await;
             until("d proves", || d.proves()).await;
+            // It commits, and dies before it can tell.
+            lost.raise(7);
             to_end.send(()).unwrap();
         });
         runtime.shutdown_background();
     });
     tokio::task::spawn_blocking(move || dead.recv().unwrap()).await.unwrap();
+    assert_eq!([held(&a), held(&b)], [KEYS as usize; 2], "nobody can know yet");
     let is_alone = |member: &Member| {
         let names: Vec<_> = member.node.status().members.iter().map(|other| other.name.to_string()).collect();
         names.iter().all(|name| name == "a" || name == "b")
     };
     until("only a and b are left", || is_alone(&a) && is_alone(&b)).await;
     until("both prove again", || a.proves() && b.proves()).await;
+    for member in [&a, &b] {
+        let is_suspect = |key| matches!(member.rows.lookup(&key), Lookup::Suspect(_));
+        assert!((0..KEYS).all(is_suspect), "nothing is dropped, but nothing is trusted");
+        for key in 0..KEYS {
+            assert_eq!(member.read(key).await, database.row(key));
+        }
+        assert!(!(0..KEYS).any(is_suspect), "what was loaded is trusted");
+    }
     assert!(a.write(1).await.announced());
     until("it is gone", || b.hit(1).is_none()).await;
 }
