@@ -11,6 +11,15 @@ use crate::group::Group;
 /// All links of two members, and one to all at each.
 const LINKS_OF_TWO: usize = 4;
 
+/// Publishes as somebody who is no member.
+async fn throw(redis: &Redis, channel: &str, message: &[u8]) {
+    let stranger = Connection::open(Settings::parse(&redis.url()).expect("a URL"));
+    stranger.until_up().await;
+    let mut command = redis::Cmd::new();
+    command.arg("PUBLISH").arg(channel).arg(message);
+    stranger.run("throw", &command).await.expect("it may");
+}
+
 #[tokio::test]
 async fn a_killed_server_costs_all_links_and_they_come_back_with_it() {
     needs!(Program::RedisServer);
@@ -103,12 +112,7 @@ async fn a_message_that_is_far_too_large_costs_the_connection_and_no_memory() {
     let redis = Redis::start().await.expect("it starts");
     let mut group = Group::of(&redis.url(), 2);
     group.until_linked().await;
-    let stranger = Connection::open(Settings::parse(&redis.url()).expect("a URL"));
-    stranger.until_up().await;
-    let large = vec![1_u8; 16 << 20];
-    let mut command = redis::Cmd::new();
-    command.arg("PUBLISH").arg("{unstale:shop}:all").arg(large);
-    stranger.run("throw", &command).await.expect("it may");
+    throw(&redis, "{unstale:shop}:all", &vec![1; 16 << 20]).await;
     group.until("all links down", |group| group.downs() >= LINKS_OF_TWO).await;
     assert!(group.nodes[0].notes[0].1.contains("too long"), "{:?}", group.nodes[0].notes);
     group.until_linked().await;
@@ -122,15 +126,11 @@ async fn a_letter_with_more_than_a_frame_is_counted() {
     let mut group = Group::of(&redis.url(), 1);
     group.until("the common link", |group| group.nodes[0].is_common_free).await;
     let inboxes = redis.command(&["PUBSUB", "CHANNELS", "{unstale:shop}:to:*"]).await.expect("an answer");
-    let inbox = inboxes.list()[0].text().expect("a name").to_owned();
-    let stranger = Connection::open(Settings::parse(&redis.url()).expect("a URL"));
-    stranger.until_up().await;
+    let inbox = inboxes.list()[0].text().expect("a name");
     // Version 1, data over a link, and a byte more than a frame may have after the head.
-    let mut letter = vec![1_u8, 2];
+    let mut letter = vec![1, 2];
     letter.resize(50 + (1 << 20) + 1, 7);
-    let mut command = redis::Cmd::new();
-    command.arg("PUBLISH").arg(inbox).arg(letter);
-    stranger.run("throw", &command).await.expect("it may");
+    throw(&redis, inbox, &letter).await;
     group.until("the note", |group| group.nodes[0].has_note("message-strange")).await;
     assert_eq!(group.downs(), 0);
 }
@@ -154,8 +154,7 @@ async fn a_frame_for_a_process_that_died_ends_its_link() {
     let redis = Redis::start().await.expect("it starts");
     let proxy = Proxy::to(redis.address()).await.expect("a proxy");
     let mut group = Group::of(&redis.url(), 1);
-    let lonely = Group::of(&proxy.url(), 1).nodes.pop().expect("one");
-    let mut lonely = lonely;
+    let mut lonely = Group::of(&proxy.url(), 1).nodes.pop().expect("one");
     lonely.member.entry.id = Bytes::from_static(b"lonely");
     group.nodes.push(lonely);
     group.until_linked().await;
