@@ -33,7 +33,12 @@ impl Machine {
         for link in self.links.values_mut() {
             link.farewell = Farewell::Due;
         }
-        if self.links.is_empty() {
+        self.retire_if_said();
+    }
+
+    /// Ends this node's entry once no goodbye is due any more: each was sent, or its link is gone.
+    pub(super) fn retire_if_said(&mut self) {
+        if self.links.values().all(|link| link.farewell != Farewell::Due) {
             self.retire();
         }
     }

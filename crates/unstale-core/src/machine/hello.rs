@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::link::{BeatDue, Control, Link};
+use super::link::{BeatDue, Control, Farewell, Link};
 use super::member::{Outgoing, Standing};
 use super::output::SelfEnd;
 use super::{Announce, Event, Machine, Order, Output, Refused, State, WakeReason};
@@ -44,6 +44,9 @@ impl Machine {
         self.timers.clear(WakeReason::Tail(link));
         self.timers.clear(WakeReason::Hello(link));
         let Some(gone) = self.links.remove(&link) else { return };
+        if gone.farewell == Farewell::Due {
+            self.retire_if_said();
+        }
         if let Some(peer) = gone.peer {
             // The member stays: its silence stops the proof (P-12). What waited for it is had again by what it will miss.
             let other =

@@ -305,7 +305,8 @@ pub enum Event {
         /// The era that it is in.
         era: u64,
     },
-    /// The arbiter was asked to end a member: it was neither heard nor renewed for L.
+    /// The arbiter was asked to end a member, or one that has ended here and is still in the register: it was neither heard nor
+    /// renewed for L.
     ExpelAsked {
         /// Its stream.
         stream: Stream,

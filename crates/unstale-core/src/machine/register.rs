@@ -1,10 +1,11 @@
 //! The register of a broker: who takes part, the lease of this node's entry, and ends by the arbiter (P-28, P-30, P-31).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use super::output::SelfEnd;
 use super::{Event, Listed, Listing, Machine, Membership, Output, RegisterRequest, State, WakeReason};
-use crate::{EndCause, Entry, Instant, Mechanism, MemberInfo, Name, Seq, Stream};
+use crate::{EndCause, Ended, Entry, Instant, Mechanism, MemberInfo, Name, Seq, Stream};
 
 /// What this node knows of the register.
 #[derive(Debug, Default)]
@@ -14,8 +15,10 @@ pub(super) struct Register {
     /// When the readings were asked for that are not answered.
     asked: VecDeque<(u64, Instant)>,
     era: Option<Era>,
-    /// Members and entries, with their counts of renewals.
+    /// Members, and entries of members and of streams that ended, with their counts of renewals.
     watched: BTreeMap<Stream, Watched>,
+    /// The ends that the last listing of this era had: they are known, and may be listed for longer than they are remembered.
+    ended: BTreeSet<Stream>,
     /// Since when nobody can have joined unseen: the latest reading that listed this node, all others being tracked or ended, began then.
     pub(super) read: Instant,
     /// The same, of this era and this stream only.
@@ -64,14 +67,16 @@ impl Register {
 
     /// Whether a count has changed, or is seen for the first time.
     fn watch(&mut self, stream: Stream, renewals: Option<u64>, now: Instant) -> bool {
-        let before = self.watched.insert(stream, Watched { renewals, since: now });
-        match before {
-            Some(before) if before.renewals == renewals => {
-                self.watched.insert(stream, before);
-                false
-            }
-            Some(_) | None => true,
+        let is_still = self.watched.get(&stream).is_some_and(|watched| watched.renewals == renewals);
+        if !is_still {
+            self.watched.insert(stream, Watched { renewals, since: now });
         }
+        !is_still
+    }
+
+    /// The count of who is watched, if it stood still for so long when a reading began.
+    fn still(&self, stream: Stream, patience: Duration, began: Instant) -> Option<&Watched> {
+        self.watched.get(&stream).filter(|watched| watched.since.plus(patience) <= began)
     }
 
     /// Whether somebody said, or this node saw, that this era has lasted for L.
@@ -102,9 +107,9 @@ impl Machine {
     }
 
     /// H, above 100 members 1 ms for each of them (P-9).
-    pub(super) fn period(&self) -> std::time::Duration {
+    pub(super) fn period(&self) -> Duration {
         let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
-        self.config.timing.beat.max(std::time::Duration::from_millis(1).saturating_mul(members))
+        self.config.timing.beat.max(Duration::from_millis(1).saturating_mul(members))
     }
 
     pub(super) fn on_register_due(&mut self) {
@@ -155,11 +160,9 @@ impl Machine {
         }
         self.note_era(listing.era, began);
         let me = self.me;
-        for end in &listing.ended {
-            self.learn_end(None, end);
-            if self.me != me {
-                return;
-            }
+        self.learn_ends(&listing.ended);
+        if self.me != me {
+            return;
         }
         let mut is_listed = false;
         let mut are_known = true;
@@ -170,13 +173,29 @@ impl Machine {
         self.watch_absent(listing);
         if is_listed {
             self.note_renewed(began, are_known);
-            self.expel_silent(listing.era, began);
+            self.expel_silent(listing, began);
         } else {
             self.register.sound = Instant::ZERO;
         }
         self.update_proof();
         self.update_announce();
         self.check_joined();
+    }
+
+    /// Takes in the ends. One that the last listing had, too, and that is forgotten here by now would look as if the stream had lived
+    /// and died unseen.
+    fn learn_ends(&mut self, ended: &[Ended]) {
+        let me = self.me;
+        for end in ended {
+            if self.register.ended.contains(&end.stream) && !self.has_known(end.stream) {
+                continue;
+            }
+            self.learn_end(None, end);
+            if self.me != me {
+                return;
+            }
+        }
+        self.register.ended = ended.iter().map(|end| end.stream).collect();
     }
 
     /// Whether this node may have been ended in a way that no listing shows: its lease had run out before the register was lost, or so
@@ -196,6 +215,7 @@ impl Machine {
                 let is_lost = before.is_some();
                 *before = Some(Era { number, seen: now, settled: false });
                 self.register.watched.clear();
+                self.register.ended.clear();
                 self.register.sound = Instant::ZERO;
                 if is_lost {
                     self.report(Event::RegisterLost { era: number });
@@ -217,6 +237,7 @@ impl Machine {
             return true;
         }
         if self.tombs.contains(stream) {
+            self.register.watch(stream, Some(*renewals), self.now);
             return true;
         }
         if !self.is_member(stream) {
@@ -236,10 +257,9 @@ impl Machine {
 
     /// Watches members that are not listed: a register that was lost does not tell of those that died with it.
     fn watch_absent(&mut self, listing: &Listing) {
-        let listed: std::collections::BTreeSet<_> =
-            listing.entries.iter().map(|listed| listed.entry.stream).collect();
+        let listed: BTreeSet<_> = listing.entries.iter().map(|listed| listed.entry.stream).collect();
         let members = &self.members;
-        self.register.watched.retain(|stream, _| members.contains_key(stream));
+        self.register.watched.retain(|stream, _| members.contains_key(stream) || listed.contains(stream));
         for stream in self.members.keys().filter(|stream| !listed.contains(stream)) {
             self.register.watch(*stream, None, self.now);
         }
@@ -258,18 +278,25 @@ impl Machine {
     }
 
     /// Lets the arbiter end who was not heard for L, and whose count stood still for as long: a lease that counts from its last renewal
-    /// has run out, whatever any other clock says (P-30a).
-    fn expel_silent(&mut self, era: u64, began: Instant) {
+    /// has run out, whatever any other clock says (P-30a). So does an entry of a stream that is known to have ended, with the end that is
+    /// known: whoever left may not have reached the broker any more.
+    fn expel_silent(&mut self, listing: &Listing, began: Instant) {
         let timing = self.config.timing;
         // vote-after-silence
         let patience = if self.works(Mechanism::VoteAfterSilence) { timing.silence } else { timing.unheard };
         let mut silent = Vec::new();
         for (stream, member) in self.members.iter().filter(|(_, member)| member.is_live()) {
-            let Some(watched) = self.register.watched.get(stream) else { continue };
-            if member.is_unheard(self.now, patience) && watched.since.plus(patience) <= began {
+            let Some(watched) = self.register.still(*stream, patience, began) else { continue };
+            if member.is_unheard(self.now, patience) {
                 let end = Some((EndCause::Arbiter, member.have()));
                 let (name, scopes) = (member.name.clone(), member.scopes.clone());
                 silent.push((Entry { stream: *stream, name, scopes, end }, watched.renewals));
+            }
+        }
+        for Listed { entry, .. } in &listing.entries {
+            let Some(watched) = self.register.still(entry.stream, patience, began) else { continue };
+            if let Some(end) = self.tombs.end(entry.stream) {
+                silent.push((Entry { end: Some(end), ..entry.clone() }, watched.renewals));
             }
         }
         if silent.is_empty() {
@@ -277,7 +304,7 @@ impl Machine {
         }
         for (entry, renewals) in silent {
             self.report(Event::ExpelAsked { stream: entry.stream, name: entry.name.clone() });
-            self.put(Output::Register(RegisterRequest::Expel { era, entry, renewals }));
+            self.put(Output::Register(RegisterRequest::Expel { era: listing.era, entry, renewals }));
         }
         self.read_register();
     }

@@ -77,6 +77,11 @@ impl Tombs {
         Some(tomb.rest.as_ref().map_or(tomb.last, |rest| rest.count.have()))
     }
 
+    /// How a stream ended, and its last number.
+    pub(super) fn end(&self, stream: Stream) -> Option<(EndCause, Seq)> {
+        self.tombs.get(&stream).map(|tomb| (tomb.cause, tomb.last))
+    }
+
     /// What others are told: ends not older than `for_long`.
     pub(super) fn told(&self, now: Instant, for_long: Duration) -> Vec<Ended> {
         let recent = self.tombs.iter().filter(|(_, tomb)| now.since(tomb.at) < for_long);

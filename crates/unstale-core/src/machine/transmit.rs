@@ -96,9 +96,7 @@ impl Machine {
     fn say_goodbye(&mut self, link: LinkId) -> Option<Message> {
         let carrier = self.links.get_mut(&link).filter(|carrier| carrier.farewell == Farewell::Due)?;
         carrier.farewell = Farewell::Said;
-        if self.links.values().all(|link| link.farewell == Farewell::Said) {
-            self.retire();
-        }
+        self.retire_if_said();
         Some(Message::Bye(Bye { stream: self.me, last: self.own.last }))
     }
 }

@@ -175,7 +175,7 @@ impl Machine {
     }
 
     /// Whether a stream is this process's, tracked, or remembered as ended.
-    fn has_known(&self, stream: Stream) -> bool {
+    pub(super) fn has_known(&self, stream: Stream) -> bool {
         stream.process == self.me.process || self.is_member(stream) || self.tombs.contains(stream)
     }
 
