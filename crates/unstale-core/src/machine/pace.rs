@@ -82,11 +82,11 @@ impl Machine {
         }
         self.pace.is_due = true;
         let late: Vec<_> = self.awaited().collect();
-        if !late.is_empty() {
-            for stream in late {
-                self.repeat_round(stream);
-            }
-            self.timers.set(WakeReason::Round, self.now.plus(period / 2));
+        // Also with nobody late: somebody may come before the next one is written, who has to be asked then.
+        let pause = if late.is_empty() { period } else { period / 2 };
+        self.timers.set(WakeReason::Round, self.now.plus(pause));
+        for stream in late {
+            self.repeat_round(stream);
         }
     }
 
@@ -125,11 +125,9 @@ impl Machine {
         }
         let number = self.pace.number() + 1;
         let view = self.roster.hash();
-        let is_first = self.pace.open.as_ref().is_none_or(|open| open.number == 1);
-        let whole = number > 1
-            && (is_first
-                || self.pace.is_whole_due
-                || self.pace.open.as_ref().is_none_or(|open| open.view != view));
+        let is_whole_due = self.pace.is_whole_due;
+        let whole =
+            self.pace.open.as_ref().is_some_and(|open| open.number == 1 || is_whole_due || open.view != view);
         let rows = if number > 1 { self.rows_of_round(whole) } else { Vec::new() };
         let round = Round { pacemaker: self.me, number, view, era: self.register.settled_era(), whole, rows };
         self.pace.open = Some(round.clone());

@@ -1,8 +1,8 @@
 //! Nodes that talk through a broker: a register, a common link, rounds (P-28, P-28a, P-28b).
 
 use unstale_core::{
-    Config, DistrustCause, EndCause, Entry, Event, Input, LinkId, Listed, Listing, Membership, Message,
-    Order, Output, RegisterRequest, State, Stream,
+    Answer, Config, DistrustCause, EndCause, Entry, Event, Input, LinkId, Listed, Listing, Membership,
+    Message, Order, Output, RegisterRequest, Seq, State, Stream,
 };
 
 use unstale_sim::protocol::hub::HubSchedule;
@@ -99,6 +99,7 @@ fn an_entry_that_a_leaver_could_not_end_is_ended_by_those_who_heard_its_goodbye(
 /// Node a in a register, with a common link, and what its broker would hold.
 struct Registered {
     puppet: Puppet,
+    common: LinkId,
     /// The others that are listed, with their numbers.
     listed: Vec<usize>,
     renewals: u64,
@@ -110,7 +111,7 @@ impl Registered {
     fn new() -> Self {
         let mut puppet = Puppet::with(Config::new(name("shop"), name("a"), Membership::Registered));
         puppet.input(Input::CommonUp { link: Self::COMMON });
-        Self { puppet, listed: Vec::new(), renewals: 0 }
+        Self { puppet, common: Self::COMMON, listed: Vec::new(), renewals: 0 }
     }
 
     /// The same, joined with b.
@@ -156,11 +157,48 @@ impl Registered {
         self.puppet.input(Input::Listed(Listing { reading, era: 1, entries, ended }));
     }
 
+    /// The number of the round that is opened now, if any is.
+    fn opens(&mut self) -> Option<u64> {
+        round(&self.puppet.sent(self.common))
+    }
+
+    fn answer_round(&mut self, link: LinkId, index: usize, number: u64) {
+        let (stream, pacemaker) = (Puppet::peer(index), self.puppet.me());
+        let (joining, missed, hurry) = (false, false, false);
+        let answer = Answer { stream, pacemaker, number, last: Seq::ZERO, joining, missed, hurry };
+        self.puppet.say(link, Message::Answer(answer));
+    }
+
     /// Whether it asked for the end of its own entry.
     fn has_retired(&self) -> bool {
         let is_it = |request: &RegisterRequest| matches!(request, RegisterRequest::Retire(entry) if entry.stream == self.puppet.me());
         self.puppet.node.requests.iter().any(is_it)
     }
+}
+
+fn round(messages: &[Message]) -> Option<u64> {
+    messages.iter().find_map(|message| match message {
+        Message::Round(round) => Some(round.number),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_newcomer_that_comes_before_the_next_round_is_written_is_asked_to_answer_the_last_one() {
+    // P-28a: the common link takes nothing while the newcomer comes
+    let (mut node, b) = Registered::joined();
+    let first = node.opens().unwrap();
+    node.answer_round(b, 1, first);
+    node.pass(100);
+    node.listed.push(2);
+    let c = node.meet(2);
+    assert_eq!(node.opens(), None, "the newcomer has not answered the last round");
+    node.puppet.drain_links();
+    node.pass(300);
+    assert_eq!(round(&node.puppet.sent(c)), Some(first), "nobody asks the newcomer");
+    node.answer_round(c, 2, first);
+    node.pass(100);
+    assert_eq!(node.opens(), Some(first + 1));
 }
 
 #[test]
