@@ -99,6 +99,9 @@ impl Machine {
         self.votes.forget(ended);
         self.register.forget_own();
         (self.rounds, self.pace) = (Rounds::default(), Pace::default());
+        if let Some(common) = &mut self.common {
+            common.flushed = Seq::ZERO;
+        }
         for link in self.links.values_mut() {
             link.control.clear();
             link.answered = false;

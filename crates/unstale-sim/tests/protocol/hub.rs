@@ -1,13 +1,14 @@
 //! Nodes that talk through a broker: a register, a common link, rounds (P-28, P-28a, P-28b).
 
 use unstale_core::{
-    Answer, Config, DistrustCause, EndCause, Entry, Event, Input, LinkId, Listed, Listing, Membership,
-    Message, Order, Output, RegisterRequest, Seq, State, Stream,
+    Answer, Batch, Config, DistrustCause, EndCause, Entry, Event, Input, LinkId, Listed, Listing, Membership,
+    Message, Order, Output, RegisterRequest, SelfEnd, Seq, State, Stream,
 };
 
 use unstale_sim::protocol::hub::HubSchedule;
-use unstale_sim::protocol::node::name;
+use unstale_sim::protocol::node::{key_act, name};
 use unstale_sim::protocol::puppet::Puppet;
+use unstale_sim::protocol::truth::Truth;
 use unstale_sim::protocol::world::{MS, Members, SECOND, World};
 
 #[test]
@@ -199,6 +200,37 @@ fn a_newcomer_that_comes_before_the_next_round_is_written_is_asked_to_answer_the
     node.answer_round(c, 2, first);
     node.pass(100);
     assert_eq!(node.opens(), Some(first + 1));
+}
+
+#[test]
+fn what_waits_under_the_next_stream_is_not_said_to_be_sent_because_the_last_one_had_sent_more() {
+    // P-9, P-34
+    let (mut node, b) = Registered::joined();
+    let write = |node: &mut Registered| {
+        let now = node.puppet.now;
+        node.puppet.node.append(now, &[key_act(1)], Batch::Loose);
+        node.puppet.node.hand_over(now, &Truth::default());
+    };
+    for _ in 0..3 {
+        write(&mut node);
+    }
+    let sent = node.puppet.sent(node.common);
+    assert!(sent.iter().any(|message| matches!(message, Message::Frame(_))), "{sent:?}");
+    let me = node.puppet.me();
+    node.puppet.input(Input::Tick);
+    node.pass(80);
+    node.puppet.pass(100);
+    node.answer(vec![Puppet::ended(me, 0, 3, EndCause::Arbiter)]);
+    assert_ne!(node.puppet.me(), me);
+    let ends = |event: &&Event| matches!(event, Event::SelfEnded { why: SelfEnd::Ended, .. });
+    assert_eq!(node.puppet.node.events.iter().filter(ends).count(), 1);
+    write(&mut node);
+    node.pass(200);
+    let flushed = node.puppet.sent(b).into_iter().find_map(|message| match message {
+        Message::Beat(beat) => Some((beat.last, beat.flushed)),
+        _ => None,
+    });
+    assert_eq!(flushed, Some((Seq(1), Seq::ZERO)), "its frame waits for the common link");
 }
 
 #[test]
