@@ -141,4 +141,13 @@ impl<S: Store> Store for FaultyStore<S> {
     fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
         self.meet("raise", self.inner.raise(cache, tag, stamp))
     }
+
+    fn raise_stale<'a>(
+        &'a self,
+        cache: Option<&'a str>,
+        tag: Option<Bytes>,
+        stamp: u64,
+    ) -> StoreFuture<'a, ()> {
+        self.meet("raise_stale", self.inner.raise_stale(cache, tag, stamp))
+    }
 }

@@ -1,14 +1,14 @@
 //! What each decorator does to what it wraps, by a clock that is moved by hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use unstale_port::memory::{Hub, HubOptions, MemoryBackplane, MemoryStore};
 use unstale_port::{
-    Backplane, Condition, Event, Faults, Faulty, FaultyStore, Intent, Kind, LinkId, ManualTimer, Metered,
-    Record, Store, StoreFaults, StoreFuture, Throttled, Timer, Written,
+    Backplane, Condition, Event, Faults, Faulty, FaultyStore, Intent, Kind, Lease, LinkId, Lookup,
+    ManualTimer, Metered, Record, Store, StoreFaults, StoreFuture, Throttled, Timer, Written,
 };
 
 fn poll<T>(mut future: StoreFuture<'_, T>) -> Poll<Result<T, unstale_port::Error>> {
@@ -192,4 +192,58 @@ fn a_delayed_operation_takes_place_after_its_time() {
     timer.advance(Duration::from_secs(1));
     assert!(matches!(put.as_mut().poll(&mut cx), Poll::Ready(Ok(Written::Stored))));
     assert_eq!(timer.now(), Duration::from_secs(1));
+}
+
+/// Notes which of the two ways to raise it was asked for, and takes nothing.
+#[derive(Clone, Default)]
+struct Raised(Arc<Mutex<Vec<&'static str>>>);
+
+impl Raised {
+    fn note<'a>(&'a self, call: &'static str) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.0.lock().expect("no test panics with it").push(call);
+            Ok(())
+        })
+    }
+}
+
+impl Store for Raised {
+    fn get<'a>(&'a self, _: &'a str, _: &'a [Bytes], _: Intent) -> StoreFuture<'a, Vec<Lookup>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn release<'a>(&'a self, _: &'a str, _: Bytes, _: Lease) -> StoreFuture<'a, ()> {
+        self.note("release")
+    }
+
+    fn put<'a>(&'a self, _: &'a str, _: Bytes, _: Record, _: Condition) -> StoreFuture<'a, Written> {
+        Box::pin(async { Ok(Written::Refused) })
+    }
+
+    fn remove<'a>(&'a self, _: &'a str, _: &'a [Bytes], _: u64) -> StoreFuture<'a, ()> {
+        self.note("remove")
+    }
+
+    fn expire<'a>(&'a self, _: &'a str, _: &'a [Bytes], _: u64) -> StoreFuture<'a, ()> {
+        self.note("expire")
+    }
+
+    fn raise<'a>(&'a self, _: Option<&'a str>, _: Option<Bytes>, _: u64) -> StoreFuture<'a, ()> {
+        self.note("raise")
+    }
+
+    fn raise_stale<'a>(&'a self, _: Option<&'a str>, _: Option<Bytes>, _: u64) -> StoreFuture<'a, ()> {
+        self.note("raise_stale")
+    }
+}
+
+#[test]
+fn what_only_has_to_be_stale_is_not_asked_to_be_gone() {
+    let inner = Raised::default();
+    let (store, faults) = FaultyStore::new(inner.clone(), 1);
+    assert!(matches!(poll(store.raise_stale(Some("c"), None, 1)), Poll::Ready(Ok(()))));
+    assert!(matches!(poll(store.raise(Some("c"), None, 2)), Poll::Ready(Ok(()))));
+    faults.set(StoreFaults { refuse: 1.0, ..StoreFaults::default() });
+    assert!(matches!(poll(store.raise_stale(Some("c"), None, 3)), Poll::Ready(Err(_))));
+    assert_eq!(*inner.0.lock().expect("no test panics with it"), ["raise_stale", "raise"]);
 }
