@@ -23,6 +23,7 @@ impl Machine {
         self.exchanges.waiting.push_back((id, self.now));
         self.timers.set_if_none(WakeReason::Exchange, self.now.plus(self.config.timing.exchange));
         self.read_register();
+        // While no rounds come it waits in vain: beats of all to all, for each read, are more than a broker bears (P-28b).
         if self.common.is_some() && self.members.len() > BEATS_AT_ONCE {
             self.hurry_rounds();
         } else {
