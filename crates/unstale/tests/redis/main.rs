@@ -4,4 +4,5 @@
 
 mod estate;
 mod faults;
+mod hundred;
 mod writers;
