@@ -77,7 +77,7 @@ pub enum Event {
     },
 }
 
-/// What a node reports of its store.
+/// What a node reports of its store, or of one that is of a single cache ([`crate::CacheBuilder::foreign`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreEvent {
@@ -87,7 +87,7 @@ pub enum StoreEvent {
     Closed,
     /// It did not take a removal, which it is owed from now on.
     Owed,
-    /// It took the last removal that it was owed.
+    /// It took the last removal of this node that it was owed.
     Recovered,
 }
 

@@ -170,7 +170,7 @@ impl Node {
         let mut metrics = Metrics::default();
         self.shared().metrics.collect(&mut metrics);
         self.ready().collect(&mut metrics);
-        if let Some(level) = &self.shared().level {
+        for level in self.shared().levels() {
             level.collect(&mut metrics);
         }
         metrics

@@ -45,6 +45,8 @@ pub struct CacheBuilder<K, V> {
     pub(crate) limits: Limits,
     pub(crate) key_prefix: Bytes,
     pub(crate) foreign: Option<Arc<dyn Foreign>>,
+    /// Whether anything was chosen that only a store makes use of.
+    chooses_store: bool,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -77,6 +79,7 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
             },
             key_prefix: Bytes::new(),
             foreign: None,
+            chooses_store: false,
             types: PhantomData,
         }
     }
@@ -93,6 +96,7 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// is fresh in the store.
     pub const fn store_time_to_live(mut self, duration: Duration) -> Self {
         self.policy.store_time_to_live = Some(duration);
+        self.chooses_store = true;
         self
     }
 
@@ -184,6 +188,7 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// How long one call of the store may take before it counts as failed. Default: 500 ms.
     pub const fn store_timeout(mut self, duration: Duration) -> Self {
         self.limits.hard = duration;
+        self.chooses_store = true;
         self
     }
 
@@ -191,12 +196,14 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Default: as [`CacheBuilder::store_timeout`].
     pub const fn store_soft_timeout(mut self, duration: Duration) -> Self {
         self.limits.soft = Some(duration);
+        self.chooses_store = true;
         self
     }
 
     /// Whether a load waits for the store. Default: [`StoreFills::Awaited`].
     pub const fn store_fills(mut self, fills: StoreFills) -> Self {
         self.limits.fills = fills;
+        self.chooses_store = true;
         self
     }
 
@@ -205,18 +212,21 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Default: 5 s.
     pub const fn load_turn(mut self, duration: Duration) -> Self {
         self.limits.turn = duration;
+        self.chooses_store = true;
         self
     }
 
     /// How long the store keeps a value after it stopped being fresh there, for fail-safe. Default: as memory.
     pub const fn store_fail_safe(mut self, duration: Duration) -> Self {
         self.policy.store_fail_safe = Some(duration);
+        self.chooses_store = true;
         self
     }
 
     /// Bytes put before each key in the store, to share it with other programs. Default: none.
     pub fn key_prefix(mut self, prefix: impl Into<Bytes>) -> Self {
         self.key_prefix = prefix.into();
+        self.chooses_store |= !self.key_prefix.is_empty();
         self
     }
 
@@ -252,7 +262,7 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
         if self.codec.is_some() && self.foreign.is_none() && self.node.shared().level.is_none() {
             faults.push("codec for a store, but the node has no store".to_owned());
         }
-        if self.codec.is_none() && (self.policy.store_time_to_live.is_some() || !self.key_prefix.is_empty()) {
+        if self.codec.is_none() && self.chooses_store {
             faults.push("choices for the store without `stored_as`: the cache would not use it".to_owned());
         }
         if self.limits.soft.is_some_and(|soft| soft >= self.limits.hard) {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use unstale_core::{Act, Mechanism, Name, Subject, Verb};
 use unstale_l1::{Suspects, Tick};
-use unstale_port::{ForeignAct, ForeignFeed, ForeignHeard, ProcessBytes};
+use unstale_port::{Foreign, ForeignAct, ForeignFeed, ForeignHeard, ProcessBytes};
 
 use super::{Cache, Inner, Key};
 use crate::Freshness;
@@ -78,7 +78,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         if self.is_beyond_proof() { BypassReason::ForeignWriter } else { BypassReason::NotProven }
     }
 
-    pub(crate) fn begin_hearing(&self, feed: Box<dyn ForeignFeed>) {
+    pub(crate) fn begin_hearing(&self, writers: &dyn Foreign) {
+        let feed = self.shared().on_runtime(|| writers.feed(self.shared().process()));
         self.shared().spawn(hear(std::sync::Arc::downgrade(&self.inner), feed));
     }
 }

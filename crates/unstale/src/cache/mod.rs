@@ -74,6 +74,8 @@ use crate::node::Shared;
 use crate::{Error, ErrorKind, Node};
 use pace::Pace;
 use policy::Policy;
+pub(crate) use policy::later;
+pub(crate) use running::all;
 use second_level::SecondLevel;
 use value::Stored;
 
@@ -144,7 +146,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         })?;
         let foreign = builder.foreign;
         let level = match &foreign {
-            Some(foreign) => Some(Level::of_cache(foreign.store(), &shared)),
+            Some(foreign) => Some(Level::of_cache(name.clone(), foreign.store(), &shared)),
             None => shared.level.clone(),
         };
         let level = level.zip(builder.codec).map(|(level, codec)| {
@@ -180,7 +182,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let cache = Self { inner };
         cache.begin_sweeping();
         if let Some(foreign) = foreign {
-            cache.begin_hearing(foreign.feed(cache.shared().process()));
+            cache.begin_hearing(foreign.as_ref());
         }
         Ok(cache)
     }

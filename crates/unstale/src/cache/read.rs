@@ -40,7 +40,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         Q: Probe<K> + ?Sized,
     {
         let (handle, proof_age) = self.proven_handle(key, at, within)?;
-        let proof = ReadProof { proven: true, age: proof_age, is_foreign: self.is_beyond_proof() };
+        let proof = ReadProof::proven(proof_age);
         Some(Read { value: Value::new(handle), served: Served::Hit, proof })
     }
 
@@ -119,7 +119,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     {
         let (handle, age) = self.proven_handle(key, at, within)?;
         let mut answer = Answer::of_value(Value::new(handle), Served::Hit);
-        answer.proof = ReadProof { proven: true, age, is_foreign: self.is_beyond_proof() };
+        answer.proof = ReadProof::proven(age);
         Some(answer)
     }
 
@@ -155,6 +155,12 @@ pub(super) fn is_in_bypass() -> bool {
 }
 
 impl ReadProof {
+    /// Of a proven answer: whoever else writes the cache then tells nothing. On the path of a hit.
+    #[inline]
+    pub(crate) const fn proven(age: ProofAge) -> Self {
+        Self { proven: true, age, is_foreign: false }
+    }
+
     /// Of an answer of which nothing was demanded: proven if anything is known about its age at all.
     pub(crate) fn undemanded(proof: Proven, at: Instant, served: Served, is_new: bool) -> Self {
         let age = proof.age(at);

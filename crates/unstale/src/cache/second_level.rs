@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use unstale_core::{Name, Voided};
 use unstale_port::{Condition, Intent, Lease, Lookup, Record, StoreFuture, Turn, Written};
 
 use super::codec::Codec;
 use super::options::StoreFills;
-use super::policy::Kind;
+use super::policy::{Kind, later};
 use super::turn::{Grant, HeldTurn};
 use super::value::Validators;
 use crate::event::{CacheEvent, Event, StoreOutcome};
@@ -94,15 +95,17 @@ pub(crate) enum Void {
 
 impl<V: Send + Sync + 'static> SecondLevel<V> {
     /// Reads keys in order to load what is missing, one answer for each in their order; nothing for all of them if the store
-    /// failed or is owed something that concerns them. Cancel-safe; turns that were taken are given back.
+    /// failed or is owed something that concerns them, both within `limit`. Cancel-safe; turns that were taken are given back.
     pub(crate) async fn read(&self, keys: &[Bytes], limit: Duration) -> Vec<StoreRead<V>> {
         let keys: Vec<Bytes> = keys.iter().map(|key| prefixed(&self.prefix, key)).collect();
         let nothing = || keys.iter().map(|_| StoreRead::NONE).collect();
-        if !self.level.settle(self.limits.hard, &self.cache, &keys).await {
+        let deadline = later(Instant::now(), limit);
+        if !self.level.settle(deadline, &self.cache, &keys).await {
             self.failed("it does not take what it is owed");
             return nothing();
         }
         let intent = Intent::Load { turn: self.limits.turn };
+        let limit = deadline.saturating_duration_since(Instant::now());
         match self.call(limit, self.level.store().get(self.cache.as_str(), &keys, intent)).await {
             Some(lookups) if lookups.len() == keys.len() => {
                 let reads = lookups.into_iter().zip(&keys);
@@ -188,12 +191,10 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
         stock: Stock,
         condition: Condition,
     ) -> Option<Written> {
-        let value = match value.map(|value| self.codec.encode(value)).transpose() {
-            Ok(value) => value,
-            Err(error) => {
-                self.failed(&error.to_string());
-                return None;
-            }
+        // The codec's reason may quote the value, which is never logged.
+        let Ok(value) = value.map(|value| self.codec.encode(value)).transpose() else {
+            self.failed("the codec cannot write the value");
+            return None;
         };
         let record = Record {
             value,
@@ -248,12 +249,9 @@ impl<V: Send + Sync + 'static> SecondLevel<V> {
             self.metrics.store_calls.increment(StoreOutcome::Miss);
             return None;
         };
-        let value = match record.value.as_ref().map(|bytes| self.codec.decode(bytes)).transpose() {
-            Ok(value) => value,
-            Err(error) => {
-                self.failed(&error.to_string());
-                return None;
-            }
+        let Ok(value) = record.value.as_ref().map(|bytes| self.codec.decode(bytes)).transpose() else {
+            self.failed("the codec cannot read the record");
+            return None;
         };
         self.metrics.store_calls.increment(StoreOutcome::Hit);
         let (etag, last_modified, version) = (record.etag, record.last_modified, record.version);

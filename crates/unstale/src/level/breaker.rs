@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::cache::later;
+
 /// When the node stops asking its store, and for how long.
 ///
 /// After so many failures in a row the breaker *opens*: calls of the store fail at once, so that nobody waits for a store that
@@ -137,14 +139,14 @@ impl Breaker {
         let limit = self.options.failures;
         if is_probe {
             open.rest = open.rest.saturating_mul(2).min(REST_MAX.max(self.options.rest));
-            (open.until, open.is_probed) = (Instant::now() + open.rest, false);
+            (open.until, open.is_probed) = (later(Instant::now(), open.rest), false);
             return None;
         }
         if before >= limit || before + 1 < limit {
             return None;
         }
         open.rest = self.options.rest;
-        (open.until, open.is_probed) = (Instant::now() + open.rest, false);
+        (open.until, open.is_probed) = (later(Instant::now(), open.rest), false);
         Some(Turned::Opened)
     }
 }
@@ -223,6 +225,14 @@ mod tests {
         assert_eq!(failing(&breaker), Some(Turned::Opened));
         assert_eq!(early.succeeded(), None);
         assert!(!breaker.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_can_rest_for_good() {
+        let breaker = Breaker::new(StoreBreaker::after(1).rest(Duration::MAX));
+        assert_eq!(failing(&breaker), Some(Turned::Opened));
+        tokio::time::advance(Duration::from_secs(86_400 * 365)).await;
+        assert!(breaker.pass().is_none());
     }
 
     #[test]

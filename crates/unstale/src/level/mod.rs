@@ -13,22 +13,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tokio::time::timeout;
-use unstale_core::{Act, Name, Subject};
+use tokio::time::{Instant, timeout};
+use unstale_core::{Act, Name, Subject, Voided};
 use unstale_port::{Kind, Store, StoreFuture};
 
 pub use breaker::StoreBreaker;
 use breaker::{Breaker, Turned};
-use debts::Debts;
-pub(crate) use debts::{Debt, Whose};
+pub(crate) use debts::Debt;
+use debts::{Debts, Owed, Settled, Whose, calls};
 use spool::Spool;
 
 use crate::event::{Event, EventSink, StoreEvent};
-use crate::metrics::{Counter, Metrics, names};
+use crate::metrics::{Counter, Label, Metrics, names};
 use crate::node::Shared;
 use crate::{Error, ErrorKind};
 
-/// One for each node that has a store. A failure is counted and reported, never returned as an error of the store's: reads go
+/// One for each store that a node has: its own, and those of single caches. A failure is counted and reported, never returned as an error of the store's: reads go
 /// on without it, and what a write could not make old there is owed until it could.
 pub(crate) struct Level {
     store: Arc<dyn Store>,
@@ -39,18 +39,10 @@ pub(crate) struct Level {
     /// What the keys of each cache begin with in the store.
     prefixes: RwLock<BTreeMap<Name, Bytes>>,
     events: EventSink,
-    reach: Reach,
+    /// The one cache that it is of; none if it is of all that have none of their own.
+    cache: Option<Name>,
     opened: Counter,
     recovered: Counter,
-}
-
-/// Whose store it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    /// Of all caches but those with one of their own.
-    Node,
-    /// Of one cache.
-    Cache,
 }
 
 /// Why a call of the store gave nothing.
@@ -77,20 +69,20 @@ impl Level {
                 return Err(Error::caused(ErrorKind::Config, "start", detail, error));
             }
         };
-        Ok(Self::of(store, breaker, debts, events, Reach::Node))
+        Ok(Self::of(store, breaker, debts, events, None))
     }
 
     /// The level of one cache that has a store of its own. What it is owed is kept in memory.
-    pub(crate) fn of_cache(store: Arc<dyn Store>, shared: &Shared) -> Arc<Self> {
+    pub(crate) fn of_cache(cache: Name, store: Arc<dyn Store>, shared: &Shared) -> Arc<Self> {
         let level = Arc::new(Self::of(
             store,
             shared.store_breaker,
             Debts::default(),
             shared.events.clone(),
-            Reach::Cache,
+            Some(cache.clone()),
         ));
         shared.spawn(Self::recover(Arc::downgrade(&level)));
-        shared.levels.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&level));
+        shared.cache_levels().insert(cache, Arc::downgrade(&level));
         level
     }
 
@@ -99,7 +91,7 @@ impl Level {
         breaker: StoreBreaker,
         debts: Debts,
         events: EventSink,
-        reach: Reach,
+        cache: Option<Name>,
     ) -> Self {
         Self {
             store,
@@ -108,7 +100,7 @@ impl Level {
             wake: Arc::default(),
             prefixes: RwLock::default(),
             events,
-            reach,
+            cache,
             opened: Counter::default(),
             recovered: Counter::default(),
         }
@@ -155,31 +147,44 @@ impl Level {
         self.wake.notify_one();
     }
 
-    /// Another node did an act and could not void the store (P-24).
-    pub(crate) fn hear(&self, acts: &[Act], stamp: u64) {
+    /// Another node did these acts; `voided` says whether it could void the node's store (P-24).
+    pub(crate) fn hear(&self, acts: &[Act], voided: Voided, stamp: u64) {
         for act in acts {
-            let debt = match &act.subject {
-                Subject::Key { cache, key } => match self.prefix(cache) {
-                    Some(prefix) => Debt::Key(cache.clone(), prefixed(&prefix, key)),
-                    None if self.reach == Reach::Cache => continue,
-                    // Nobody here reads it yet, and nobody knows how its keys begin.
-                    None => Debt::Cache(cache.clone()),
-                },
-                Subject::Tag { cache, tag } => Debt::Tag(cache.clone(), tag.clone()),
-                Subject::Cache { cache } if self.reach == Reach::Cache && self.prefix(cache).is_none() => {
-                    continue;
-                }
-                Subject::Cache { cache } => Debt::Cache(cache.clone()),
-                Subject::All => Debt::All,
-            };
-            self.debts.owe(&debt, stamp, Whose::Heard);
+            if let Some((debt, whose)) = self.heard_debt(&act.subject, voided) {
+                self.debts.owe(&debt, stamp, whose);
+            }
         }
+        self.wake.notify_one();
     }
 
-    /// Makes good what is owed and concerns these keys; false if that did not work.
-    pub(crate) async fn settle(&self, limit: Duration, cache: &Name, keys: &[Bytes]) -> bool {
-        for (debt, stamp) in self.debts.before_reading(cache, keys) {
-            if self.make_good(limit, std::slice::from_ref(&debt), stamp).await.is_err() {
+    fn heard_debt(&self, subject: &Subject, voided: Voided) -> Option<(Debt, Whose)> {
+        if let (Some(own), Some(cache)) = (&self.cache, cache_of(subject))
+            && own != cache
+        {
+            return None;
+        }
+        let debt = match subject {
+            Subject::Key { cache, key } => match self.prefix(cache) {
+                Some(prefix) => Debt::Key(cache.clone(), prefixed(&prefix, key)),
+                // Nobody here reads it yet, and nobody knows how its keys begin.
+                None => Debt::Cache(cache.clone()),
+            },
+            Subject::Tag { cache, tag } => Debt::Tag(cache.clone(), tag.clone()),
+            Subject::Cache { cache } => Debt::Cache(cache.clone()),
+            Subject::All => Debt::All,
+        };
+        // Who acts on every cache need not have this one, and then does not know of its store.
+        if self.cache.is_some() && cache_of(subject).is_none() {
+            return Some((debt, Whose::Own));
+        }
+        (voided == Voided::Owed).then_some((debt, Whose::Heard))
+    }
+
+    /// Makes good what is owed and concerns these keys; false if that did not work by `deadline`.
+    pub(crate) async fn settle(&self, deadline: Instant, cache: &Name, keys: &[Bytes]) -> bool {
+        for owed in calls(&self.debts.before_reading(cache, keys)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.make_good(left, owed).await.is_err() {
                 return false;
             }
         }
@@ -187,27 +192,25 @@ impl Level {
     }
 
     /// Removes, even where it was to expire: nobody knows any more what is there.
-    async fn make_good(&self, limit: Duration, debts: &[Debt], stamp: u64) -> Result<(), Failure> {
+    async fn make_good(&self, limit: Duration, owed: &[Owed]) -> Result<(), Failure> {
+        let stamp = owed.iter().map(|owed| owed.stamp).max().unwrap_or_default();
         let keys: Vec<Bytes>;
-        let call = match debts {
-            [Debt::Tag(cache, tag)] => {
+        let Some(first) = owed.first() else { return Ok(()) };
+        let call = match &first.debt {
+            Debt::Tag(cache, tag) => {
                 self.store.raise(cache.as_ref().map(Name::as_str), Some(tag.clone()), stamp)
             }
-            [Debt::Cache(cache)] => self.store.raise(Some(cache.as_str()), None, stamp),
-            [Debt::All] => self.store.raise(None, None, stamp),
-            [Debt::Key(cache, _), ..] => {
-                let key = |debt: &Debt| if let Debt::Key(_, key) = debt { Some(key.clone()) } else { None };
-                keys = debts.iter().filter_map(key).collect();
+            Debt::Cache(cache) => self.store.raise(Some(cache.as_str()), None, stamp),
+            Debt::All => self.store.raise(None, None, stamp),
+            Debt::Key(cache, _) => {
+                keys = owed.iter().filter_map(|owed| owed.debt.key().cloned()).collect();
                 self.store.remove(cache.as_str(), &keys, stamp)
             }
-            _ => return Ok(()),
         };
         self.call(limit, call).await?;
-        for debt in debts {
-            self.debts.settle(debt, stamp);
-        }
-        self.recovered.add(debts.len() as u64);
-        if self.debts.len() == 0 {
+        let Settled { debts, is_last } = self.debts.settle(owed, stamp);
+        self.recovered.add(debts as u64);
+        if is_last {
             self.report(StoreEvent::Recovered);
         }
         Ok(())
@@ -223,10 +226,13 @@ impl Level {
     }
 
     pub(crate) fn collect(&self, metrics: &mut Metrics) {
-        metrics.push_count(names::STORE_BREAKER_OPEN, vec![], u64::from(!self.breaker.is_closed()));
-        metrics.push_count(names::STORE_BREAKER_OPENED, vec![], self.opened.total());
-        metrics.push_count(names::STORE_OWED, vec![], self.debts.len() as u64);
-        metrics.push_count(names::STORE_RECOVERED, vec![], self.recovered.total());
+        let labels = || -> Vec<Label> {
+            self.cache.iter().map(|cache| (names::CACHE, cache.as_str().to_owned())).collect()
+        };
+        metrics.push_count(names::STORE_BREAKER_OPEN, labels(), u64::from(!self.breaker.is_closed()));
+        metrics.push_count(names::STORE_BREAKER_OPENED, labels(), self.opened.total());
+        metrics.push_count(names::STORE_OWED, labels(), self.debts.own() as u64);
+        metrics.push_count(names::STORE_RECOVERED, labels(), self.recovered.total());
     }
 
     fn report(&self, what: StoreEvent) {
@@ -237,6 +243,16 @@ impl Level {
 impl Drop for Level {
     fn drop(&mut self) {
         self.wake.notify_one();
+    }
+}
+
+/// The cache that an act lies in; none if it is on every cache.
+pub(crate) const fn cache_of(subject: &Subject) -> Option<&Name> {
+    match subject {
+        Subject::Key { cache, .. } | Subject::Tag { cache: Some(cache), .. } | Subject::Cache { cache } => {
+            Some(cache)
+        }
+        Subject::Tag { cache: None, .. } | Subject::All => None,
     }
 }
 

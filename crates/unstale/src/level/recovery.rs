@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Debt, Level};
+use super::Level;
 
 /// How long one try may take.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -44,10 +44,11 @@ impl Level {
     async fn try_what_is_due(&self) {
         loop {
             let taken = self.debts.take_due();
-            let Some(stamp) = taken.iter().map(|(_, stamp)| *stamp).max() else { return };
-            let debts: Vec<Debt> = taken.into_iter().map(|(debt, _)| debt).collect();
-            if let Err(failure) = self.make_good(LIMIT, &debts, stamp).await {
-                tracing::debug!(debts = debts.len(), %failure, "the store does not take what it is owed");
+            if taken.is_empty() {
+                return;
+            }
+            if let Err(failure) = self.make_good(LIMIT, &taken).await {
+                tracing::debug!(debts = taken.len(), %failure, "the store does not take what it is owed");
                 return;
             }
         }

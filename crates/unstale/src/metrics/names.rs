@@ -77,14 +77,16 @@ pub const CACHE_ENTRIES: Metric = gauge("unstale_cache_entries", "Entries that a
 /// Weight of the entries that a cache holds.
 pub const CACHE_WEIGHT: Metric = gauge("unstale_cache_weight", "Weight of the entries that a cache holds.");
 
-/// 1 while the store is not asked since it failed too often.
+/// 1 while the store is not asked since it failed too often. This and the next three have a [`CACHE`] for the store of a single
+/// cache, none for the node's.
 pub const STORE_BREAKER_OPEN: Metric =
     gauge("unstale_store_breaker_open", "1 while the store is not asked since it failed too often.");
 /// How often that began.
 pub const STORE_BREAKER_OPENED: Metric =
     counter("unstale_store_breaker_opened_total", "How often the store's circuit breaker opened.");
-/// Removals that the store did not take yet.
-pub const STORE_OWED: Metric = gauge("unstale_store_owed", "Removals that the store did not take yet.");
+/// Removals of this node that the store did not take yet.
+pub const STORE_OWED: Metric =
+    gauge("unstale_store_owed", "Removals of this node that the store did not take yet.");
 /// Removals that the store took later.
 pub const STORE_RECOVERED: Metric =
     counter("unstale_store_recovered_total", "Removals that the store took after it had failed to.");

@@ -1,5 +1,6 @@
 //! Acts on all caches of all nodes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,14 +8,15 @@ use unstale_core::{Batch, Voided};
 use unstale_l1::LocalActs;
 
 use super::Node;
-use crate::level::Debt;
+use crate::cache::all;
+use crate::level::{Debt, Level};
 use crate::{Error, ErrorKind, Receipt};
 
 /// How long the store may take for one of these acts.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Removes whatever carries `tag`, in every cache of every node and in the store. O(1) here, however many entries there
+    /// Removes whatever carries `tag`, in every cache of every node and in the stores. O(1) here, however many entries there
     /// are: readers see it. When it returns, nothing that was loaded before with that tag is served here any more.
     /// Cancelled before it returns, it may or may not have taken place.
     ///
@@ -40,7 +42,7 @@ impl Node {
         self.act("expire_tag", acts, Some(tag)).await
     }
 
-    /// Removes everything from every cache of every node and from the store. As [`Node::remove_tag`] otherwise.
+    /// Removes everything from every cache of every node and from the stores. As [`Node::remove_tag`] otherwise.
     ///
     /// # Errors
     /// Those of [`Node::remove_tag`].
@@ -60,7 +62,7 @@ impl Node {
         shared.scopes.admit(operation, None)?;
         shared.admit_write(operation)?;
         // The store first: what is loaded from it after the act must not be older than the act (P-24).
-        let voided = self.raise_in_store(tag).await;
+        let voided = self.raise_in_stores(tag).await;
         let committed = shared.domain.commit(acts, Batch::Loose, shared.told(voided));
         let committed = committed.unwrap_or_else(|| unreachable!("a batch of one act"));
         let receipt = shared.receipt(&committed.appended, committed.present > 0);
@@ -73,17 +75,31 @@ impl Node {
         }
     }
 
-    async fn raise_in_store(&self, tag: Option<Bytes>) -> Voided {
-        let shared = self.shared();
-        let Some(level) = &shared.level else { return Voided::Yes };
-        let stamp = shared.stamp().0;
-        match level.call(STORE_TIMEOUT, level.store().raise(None, tag.clone(), stamp)).await {
-            Ok(()) => Voided::Yes,
-            Err(failure) => {
-                tracing::debug!(%failure, "the store did not take an act on every cache");
-                level.owe(&tag.map_or(Debt::All, |tag| Debt::Tag(None, tag)), stamp);
-                Voided::Owed
+    /// In the node's store and in those of its caches side by side; each owes what it did not take.
+    async fn raise_in_stores(&self, tag: Option<Bytes>) -> Voided {
+        let levels = self.shared().levels();
+        if levels.is_empty() {
+            return Voided::Yes;
+        }
+        let stamp = self.shared().stamp().0;
+        let owed = AtomicBool::new(false);
+        all(levels.iter().map(|level| async {
+            if raise(level, tag.clone(), stamp).await == Voided::Owed {
+                owed.store(true, Ordering::Relaxed);
             }
+        }))
+        .await;
+        if owed.into_inner() { Voided::Owed } else { Voided::Yes }
+    }
+}
+
+async fn raise(level: &Level, tag: Option<Bytes>, stamp: u64) -> Voided {
+    match level.call(STORE_TIMEOUT, level.store().raise(None, tag.clone(), stamp)).await {
+        Ok(()) => Voided::Yes,
+        Err(failure) => {
+            tracing::debug!(%failure, "a store did not take an act on every cache");
+            level.owe(&tag.map_or(Debt::All, |tag| Debt::Tag(None, tag)), stamp);
+            Voided::Owed
         }
     }
 }

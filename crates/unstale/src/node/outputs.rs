@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use unstale_core::{
     Act, Announce, DistrustCause, Input, Instant, Mechanism, Output, Proof, Range, Seq, State, Stream,
-    Subject, Suspects, Via, Voided,
+    Subject, Suspects, Via,
 };
 use unstale_l1::{Fills, Tick};
 
@@ -37,10 +37,7 @@ impl Driver {
         match output {
             Output::Apply { stream, range, acts, batch: _, voided, stamp, via } => {
                 self.remember(now, stream, range, &acts);
-                if voided == Voided::Owed {
-                    // Before the entries go: who misses them then must not find the old value in the store (P-24).
-                    self.shared.hear_unsafe(&acts, stamp);
-                }
+                self.shared.hear_of(&acts, voided, stamp);
                 self.apply(&acts);
                 self.merge_stamp(stamp);
                 self.note_repaired(now, acts.len() as u64, via);

@@ -1,15 +1,16 @@
 //! What the caches, the calls and the driver of one node share.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use unstale_core::{
-    Act, Appended, Instant, Mechanism, Mechanisms, Seq, Stamp, State, Status, Stream, Told, Voided,
+    Act, Appended, Instant, Mechanism, Mechanisms, Name, Seq, Stamp, State, Status, Stream, Told, Voided,
 };
 use unstale_l1::{Domain, Tick};
 
@@ -22,7 +23,7 @@ use super::sessions::Sessions;
 use super::words::{Lease, Words};
 use crate::event::{Event, EventSink, Origin};
 use crate::freshness::Proven;
-use crate::level::Level;
+use crate::level::{Level, cache_of};
 use crate::metrics::{NodeMetrics, SessionOutcome, WriteOutcome};
 use crate::{Error, ErrorKind, Receipt, SessionToken, StoreBreaker};
 
@@ -49,7 +50,7 @@ pub(crate) struct Shared {
     /// The second level, if the node has one.
     pub(crate) level: Option<Arc<Level>>,
     /// Those of caches that have a store of their own.
-    pub(crate) levels: Mutex<Vec<Weak<Level>>>,
+    pub(super) cache_levels: Mutex<BTreeMap<Name, Weak<Level>>>,
     pub(crate) store_breaker: StoreBreaker,
     pub(super) writes: Writes,
     /// What this node may write at all.
@@ -219,17 +220,26 @@ impl Shared {
         Told { wall_ms: if self.domain.tells() { self.wall_ms() } else { 0 }, voided }
     }
 
-    /// Other nodes could not void the store for these acts (P-24).
-    pub(super) fn hear_unsafe(&self, acts: &[Act], stamp: Stamp) {
-        let mut of_caches = Vec::new();
-        self.levels.lock().unwrap_or_else(PoisonError::into_inner).retain(|level| {
-            let held = level.upgrade();
-            let is_held = held.is_some();
-            of_caches.extend(held);
-            is_held
-        });
-        for level in self.level.iter().chain(&of_caches) {
-            level.hear(acts, stamp.0);
+    /// The stores of this node: its own, and those of single caches.
+    pub(crate) fn levels(&self) -> Vec<Arc<Level>> {
+        let of_caches = self.cache_levels();
+        self.level.iter().cloned().chain(of_caches.values().filter_map(Weak::upgrade)).collect()
+    }
+
+    /// Those of single caches, without those that went away with their cache.
+    pub(crate) fn cache_levels(&self) -> MutexGuard<'_, BTreeMap<Name, Weak<Level>>> {
+        let mut levels = self.cache_levels.lock().unwrap_or_else(PoisonError::into_inner);
+        levels.retain(|_, level| level.strong_count() > 0);
+        levels
+    }
+
+    /// Another node did these acts, and they are about to be applied: who misses an entry then must not find the old value in
+    /// a store that nobody voided (P-24).
+    pub(super) fn hear_of(&self, acts: &[Act], voided: Voided, stamp: Stamp) {
+        if voided == Voided::Owed || acts.iter().any(|act| cache_of(&act.subject).is_none()) {
+            for level in self.levels() {
+                level.hear(acts, voided, stamp.0);
+            }
         }
     }
 
@@ -255,6 +265,12 @@ impl Shared {
             newly
         });
         self.events.report(|| Event::Closed);
+    }
+
+    /// Calls `begin`, which may spawn tasks, as if on the runtime that the node was started on.
+    pub(crate) fn on_runtime<T>(&self, begin: impl FnOnce() -> T) -> T {
+        let _entered = self.runtime.enter();
+        begin()
     }
 
     /// Runs `future` to its end on the runtime that the node was started on.

@@ -76,7 +76,7 @@ pub(super) fn start(plan: Plan) -> Result<Node, Error> {
         mechanisms: plan.mechanisms,
         epoch: now,
         level,
-        levels: Mutex::default(),
+        cache_levels: Mutex::default(),
         store_breaker: plan.breaker,
         writes: plan.writes,
         scopes: plan.scopes,

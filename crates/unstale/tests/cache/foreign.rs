@@ -1,12 +1,17 @@
 //! Caches that programs of others write too (P-8).
 
+use std::sync::Arc;
+
 use unstale::metrics::names;
-use unstale::{Cache, CacheEvent, Event, FailSafe, Freshness, Json, Lookup, Node, Served};
+use unstale::{
+    Cache, CacheEvent, Error, ErrorKind, Event, FailSafe, Freshness, Json, Lookup, Node, Receipt, Served,
+};
 use unstale_port::memory::{MemoryStore, Strangers};
-use unstale_port::{ForeignAct, ForeignHeard};
+use unstale_port::{Foreign, ForeignAct, ForeignFeed, ForeignHeard, Intent, ProcessBytes, Store};
 
 use crate::gate::Gate;
-use crate::world::{Database, HOUR, alone, applied, millis, pair, pass, seconds, settle, total};
+use crate::held::Held;
+use crate::world::{Database, HOUR, alone, applied, builder, millis, pair, pass, seconds, settle, total};
 
 async fn shared_with(strangers: &Strangers, node: &Node) -> Cache<String, String> {
     let cache = node.cache("things").time_to_live(HOUR).fail_safe(FailSafe::for_at_most(HOUR));
@@ -91,7 +96,7 @@ async fn nothing_but_what_is_young_is_proven_and_the_answer_says_why() {
     let plain = cache.get_or_load("a", database.gives("new".to_owned())).at(node.now()).await.unwrap();
     assert!(!plain.proven() && plain.has_foreign_writer());
     let refused = cache.get_or_load("a", database.gives("new".to_owned())).freshness(within.or_error());
-    assert_eq!(refused.await.unwrap_err().kind(), unstale::ErrorKind::NotProven);
+    assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::NotProven);
     let loaded = cache.get_or_load("a", database.gives("new".to_owned())).freshness(within).await.unwrap();
     assert_eq!((loaded.as_str(), loaded.served(), loaded.proven()), ("new", Served::Bypass, true));
     assert_eq!(total(&node, names::CACHE_BYPASSES, "foreign-writer"), 1);
@@ -164,4 +169,138 @@ async fn what_a_member_says_through_the_strangers_is_left_to_its_stream() {
     let receipt = there.remove("a").await.unwrap();
     applied(&node, receipt.session()).await;
     assert!(cache.get("a").is_none(), "its own stream says so");
+}
+
+/// Strangers by a way of a node's own to their store, which tests break; and what a cache is built with there.
+#[derive(Clone)]
+struct Reached {
+    strangers: Strangers,
+    store: Held,
+}
+
+impl Reached {
+    fn new() -> Self {
+        Self { strangers: Strangers::new(MemoryStore::new()), store: Held::new() }
+    }
+
+    async fn cache(&self, node: &Node) -> Cache<String, String> {
+        let cache = node.cache("things").time_to_live(HOUR).fail_safe(FailSafe::for_at_most(HOUR));
+        let cache = cache.stored_as(Json).foreign(self.clone()).build().unwrap();
+        settle().await;
+        self.strangers.say(&ForeignHeard::Began);
+        cache.until_heard().await;
+        cache
+    }
+
+    /// What the strangers find under a key.
+    async fn has(&self, key: &'static str) -> bool {
+        let found = self.store.inner.get("things", &[key.into()], Intent::Read).await.unwrap();
+        found[0].record.is_some()
+    }
+}
+
+impl Foreign for Reached {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    fn feed(&self, process: ProcessBytes) -> Box<dyn ForeignFeed> {
+        self.strangers.feed(process)
+    }
+}
+
+/// Acts on every cache of every node.
+async fn act_on_all(node: &Node, way: u32) -> Result<Receipt, Error> {
+    match way {
+        0 => node.remove_tag("t").await,
+        1 => node.expire_tag("t").await,
+        _ => node.clear().await,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_on_every_cache_ends_what_the_store_of_strangers_holds() {
+    // P-24
+    let tagged = unstale::EntryOptions::new().tag("t");
+    for way in 0..3 {
+        let (reached, node) = (Reached::new(), builder("a").store(MemoryStore::new()).start().await.unwrap());
+        let (cache, database) = (reached.cache(&node).await, Database::default());
+        cache.get_or_load("a", database.gives("old".to_owned())).options(&tagged).await.unwrap();
+        assert!(reached.has("a").await, "way {way}");
+        let _receipt = act_on_all(&node, way).await.unwrap();
+        assert!(!reached.has("a").await, "way {way}: when it returns");
+        assert_eq!(read(&cache, "a", &database, "new").await, "new", "way {way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_of_strangers_did_not_take_of_such_an_act_is_owed_to_it() {
+    // P-24, F14
+    let tagged = unstale::EntryOptions::new().tag("t");
+    for way in 0..3 {
+        let (reached, node) = (Reached::new(), builder("a").store(MemoryStore::new()).start().await.unwrap());
+        let (cache, database) = (reached.cache(&node).await, Database::default());
+        cache.get_or_load("a", database.gives("old".to_owned())).options(&tagged).await.unwrap();
+        reached.store.set_down(true);
+        assert_eq!(act_on_all(&node, way).await.unwrap_err().kind(), ErrorKind::Store, "way {way}");
+        let owed = |labels: &[(&str, &str)]| node.metrics().count(names::STORE_OWED, labels);
+        assert_eq!((owed(&[]), owed(&[(names::CACHE, "things")])), (1, 1), "way {way}: to that store alone");
+        reached.store.set_down(false);
+        assert_eq!(read(&cache, "a", &database, "new").await, "new", "way {way}");
+        assert_eq!(owed(&[]), 0, "way {way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_of_a_node_without_the_cache_reaches_the_strangers_through_one_that_has_it() {
+    // P-24: whoever acts on every cache does not know of this one.
+    let tagged = unstale::EntryOptions::new().tag("t");
+    for way in 0..3 {
+        let (reached, (node, other)) = (Reached::new(), pair().await);
+        let (cache, database) = (reached.cache(&node).await, Database::default());
+        cache.get_or_load("a", database.gives("old".to_owned())).options(&tagged).await.unwrap();
+        assert!(reached.has("a").await, "way {way}");
+        let receipt = act_on_all(&other, way).await.unwrap();
+        applied(&node, receipt.session()).await;
+        assert_eq!(read(&cache, "a", &database, "new").await, "new", "way {way}");
+        // Also if nobody reads: the strangers serve what is there.
+        let tagged = unstale::EntryOptions::new().tag("t");
+        cache.get_or_load("b", database.gives("old".to_owned())).options(&tagged).await.unwrap();
+        let _receipt = act_on_all(&other, way).await.unwrap();
+        pass(seconds(1)).await;
+        assert!(!reached.has("b").await, "way {way}");
+        let events = node.metrics().count(names::STORE_RECOVERED, &[(names::CACHE, "things")]);
+        assert_eq!(events, 2, "way {way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_went_away_with_its_cache_is_not_told_any_more() {
+    let (reached, node) = (Reached::new(), alone().await);
+    drop(reached.cache(&node).await);
+    settle().await;
+    reached.store.set_down(true);
+    let _receipt = node.clear().await.unwrap();
+}
+
+/// Strangers that are heard by a task of their own.
+struct InATask;
+
+impl Foreign for InATask {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(MemoryStore::new())
+    }
+
+    fn feed(&self, process: ProcessBytes) -> Box<dyn ForeignFeed> {
+        drop(tokio::spawn(std::future::ready(())));
+        Strangers::new(MemoryStore::new()).feed(process)
+    }
+}
+
+#[tokio::test]
+async fn a_cache_with_strangers_can_be_built_on_any_thread() {
+    let node = alone().await;
+    let builder = node.cache::<String, String>("things").stored_as(Json).foreign(InATask);
+    let built = std::thread::spawn(move || builder.build().map(drop));
+    built.join().expect("no panic").unwrap();
 }

@@ -17,7 +17,7 @@ pub(crate) struct Held {
     pub(crate) inner: MemoryStore,
     gate: Arc<Mutex<Option<Passage<()>>>>,
     is_down: Arc<Mutex<bool>>,
-    /// How long each write takes.
+    /// How long each write and each removal takes.
     slow: Arc<Mutex<Duration>>,
     pub(crate) gets: Arc<Mutex<u32>>,
 }
@@ -69,9 +69,19 @@ impl Held {
         *self.is_down.lock().unwrap() = is_down;
     }
 
-    /// Has writes take their time.
+    /// Has writes and removals take their time.
     pub(crate) fn set_slow(&self, span: Duration) {
         *self.slow.lock().unwrap() = span;
+    }
+
+    /// A removal, after its time.
+    fn after_its_time<'a>(&'a self, call: StoreFuture<'a, ()>) -> StoreFuture<'a, ()> {
+        let slow = *self.slow.lock().unwrap();
+        let call = self.when_up(call);
+        Box::pin(async move {
+            tokio::time::sleep(slow).await;
+            call.await
+        })
     }
 
     fn when_up<'a, T: Send + 'a>(&self, call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
@@ -122,14 +132,14 @@ impl Store for Held {
     }
 
     fn remove<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.remove(cache, keys, stamp))
+        self.after_its_time(self.inner.remove(cache, keys, stamp))
     }
 
     fn expire<'a>(&'a self, cache: &'a str, keys: &'a [Bytes], stamp: u64) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.expire(cache, keys, stamp))
+        self.after_its_time(self.inner.expire(cache, keys, stamp))
     }
 
     fn raise<'a>(&'a self, cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
-        self.when_up(self.inner.raise(cache, tag, stamp))
+        self.after_its_time(self.inner.raise(cache, tag, stamp))
     }
 }

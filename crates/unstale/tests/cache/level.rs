@@ -386,3 +386,86 @@ async fn a_batch_may_leave_out_a_level() {
     assert_eq!(read[0].as_deref().map(String::as_str), Some("loaded"));
     assert_eq!(stored(&store, 7).await.as_deref(), Some(&b"store"[..]));
 }
+
+/// Two nodes by ways of their own to one store, and their caches; breakers never open.
+async fn apart(store: &Held) -> (Node, Node, Held, Held) {
+    let (hub, ways) = (Hub::new(), [store.beside(), store.beside()]);
+    let mut nodes = Vec::new();
+    for (name, way) in ["a", "b"].into_iter().zip(&ways) {
+        let node = builder(name).backplane(hub.join(name)).store(way.clone());
+        nodes.push(node.store_breaker(StoreBreaker::off()).start().await.unwrap());
+    }
+    let [one, other] = <[Node; 2]>::try_from(nodes).unwrap();
+    one.joined().await.unwrap();
+    other.joined().await.unwrap();
+    let [here, there] = ways;
+    (one, other, here, there)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_other_nodes_owe_is_not_counted_here_and_what_was_owed_is_told_when_it_is_made_good() {
+    // F14
+    let store = Held::new();
+    let (one, other, way_of_one, way_of_other) = apart(&store).await;
+    let (here, there) = (users(&one), users(&other));
+    let mut events = one.events();
+    way_of_one.set_down(true);
+    way_of_other.set_down(true);
+    here.remove(&7).await.unwrap_err();
+    there.remove(&8).await.unwrap_err();
+    pass(millis(300)).await;
+    assert_eq!((count(&one, names::STORE_OWED), count(&other, names::STORE_OWED)), (1, 1));
+    way_of_one.set_down(false);
+    pass(seconds(36)).await;
+    assert_eq!((count(&one, names::STORE_OWED), count(&other, names::STORE_OWED)), (0, 1));
+    let mut seen = Vec::new();
+    while let Some(event) = events.try_recv() {
+        if let Event::Store(what) = event {
+            seen.push(what);
+        }
+    }
+    assert_eq!(seen, [StoreEvent::Owed, StoreEvent::Recovered]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_owed_is_made_good_within_the_time_that_a_read_has_and_keys_together() {
+    // F18, P-24
+    let store = Held::new();
+    let (one, other, way_of_one, way_of_other) = apart(&store).await;
+    let here = users(&one);
+    let there: Cache<u64, String> = other
+        .cache("users")
+        .time_to_live(HOUR)
+        .fail_safe(FailSafe::for_at_most(HOUR))
+        .stored_as(Raw)
+        .store_timeout(seconds(5))
+        .store_soft_timeout(millis(200))
+        .build()
+        .unwrap();
+    there.get_or_load(&0, Database::default().gives("old".to_owned())).await.unwrap();
+    way_of_one.set_down(true);
+    here.expire(&0).await.unwrap_err();
+    for key in 1..10 {
+        here.remove(&key).await.unwrap_err();
+    }
+    pass(millis(300)).await;
+    way_of_other.set_slow(seconds(1));
+    let began = tokio::time::Instant::now();
+    let value = there.get_or_load(&0, Database::default().gives("new".to_owned())).await.unwrap();
+    assert_eq!((value.as_str(), began.elapsed()), ("new", millis(200)), "there is something stale");
+    let unwritten = EntryOptions::new().skip(Skip::StoreWrite);
+    let load = async |keys: Vec<u64>, _: Load<String>| {
+        Ok::<_, Infallible>(keys.into_iter().map(|key| (key, "loaded".to_owned())).collect())
+    };
+    let began = tokio::time::Instant::now();
+    there.get_or_load_many(&[1, 2, 3, 4, 5, 6, 7, 8, 9], load).options(&unwritten).await.unwrap();
+    assert_eq!(began.elapsed(), seconds(1), "one removal for all of them");
+    here.remove(&1).await.unwrap_err();
+    here.remove_tag("t").await.unwrap_err();
+    pass(millis(300)).await;
+    way_of_other.set_slow(seconds(3));
+    let began = tokio::time::Instant::now();
+    let load = Database::default().gives("loaded".to_owned());
+    there.get_or_load(&1, load).options(&unwritten).await.unwrap();
+    assert_eq!(began.elapsed(), seconds(5), "both of them have the time that one read has");
+}

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Key, Raw, Skip};
+use unstale::{Cache, EntryOptions, ErrorKind, FailSafe, Key, Raw, Skip, StoreFills};
 
 use crate::world::{Database, HOUR, alone, millis, pass, seconds};
 
@@ -134,4 +134,26 @@ async fn keys_of_own_types_are_looked_up_by_what_they_are() {
     let names: Cache<(String, u32), u8> = node.cache("names").build().unwrap();
     let _receipt = names.set(("a".to_owned(), 1), 1).await.unwrap();
     assert_eq!(names.get(&("a".to_owned(), 1)).as_deref(), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_for_the_store_is_refused_where_no_store_is_used() {
+    // F12
+    let node = alone().await;
+    let builder = || node.cache::<u64, u64>("users").fail_safe(FailSafe::for_at_most(HOUR));
+    for builder in [
+        builder().store_time_to_live(HOUR),
+        builder().store_fail_safe(HOUR),
+        builder().store_timeout(seconds(1)),
+        builder().store_soft_timeout(millis(100)),
+        builder().store_fills(StoreFills::InBackground),
+        builder().load_turn(seconds(1)),
+        builder().key_prefix("p:"),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "build: cache \"users\": choices for the store without `stored_as`: the cache would not use it"
+        );
+    }
 }
