@@ -24,6 +24,13 @@ pub struct FusionCache {
     core: Arc<Core>,
 }
 
+/// How everything is ended, in the order of the marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clear {
+    Remove,
+    Expire,
+}
+
 /// What store and feed share.
 pub(crate) struct Core {
     pub(crate) scripts: Arc<dyn Scripts>,
@@ -67,7 +74,7 @@ counters! {
     heard_of_ours,
     /// Messages that are none, as .NET nodes see it, or of a cache with another key prefix.
     ignored,
-    /// Times that the subscription was lost: everything cached became suspect.
+    /// Times that the subscription was lost, or held up by repairs: everything cached became suspect.
     lost,
     /// Fills of .NET nodes that an invalidation had overtaken, undone by this process.
     undone,
@@ -168,6 +175,19 @@ impl Core {
     pub(crate) fn repair(&self, action: Action, key: &Text, timestamp: Ticks) -> Result<Bytes, Error> {
         let ours = Ours { process: ProcessBytes::default(), stamp: 0, hops: 0 };
         telling::message(&self.settings.instance_id, action, key, timestamp, ours)
+    }
+
+    /// The mark that ends what carries a tag, or everything; none for a tag that nothing here carries.
+    pub(crate) fn mark_that_ends(&self, tag: Option<&Bytes>, how: Clear) -> Option<Place> {
+        let strings = &self.settings.names.strings;
+        // Entries of .NET may carry the tags that .NET clears with.
+        let how = match tag {
+            None => how,
+            Some(tag) if *tag == strings.clear_remove => Clear::Remove,
+            Some(tag) if *tag == strings.clear_expire => Clear::Expire,
+            Some(tag) => return self.settings.mark_of(tag).ok(),
+        };
+        Some(self.clears[how as usize].clone())
     }
 
     /// Differs from call to call and from process to process.

@@ -53,7 +53,9 @@ impl Entry {
     pub(crate) fn of(settings: &FusionSettings, content: &Content) -> Result<Option<Self>, Error> {
         let Some(data) = &content.data else { return Ok(None) };
         let envelope = Envelope::decode(&settings.format, data.clone()).map_err(|error| {
-            let detail = format!("the entry is no envelope of {:?}: {error}", settings.format);
+            // Its reason may quote the value, which is never logged.
+            let detail =
+                format!("the entry is no envelope of {:?} from byte {} on", settings.format, error.offset);
             Error::new(Kind::Rejected, Retry::Never, "decode", detail).with_source(error)
         })?;
         Ok(Some(Self { envelope, note: Note::on(content) }))
@@ -85,7 +87,7 @@ impl Entry {
     }
 }
 
-/// The envelope of a record that is made at `timestamp` and written at `now`.
+/// The envelope of a record that is made at `timestamp` and written at `now`. An error says nothing of the server.
 pub(crate) fn envelope(
     settings: &FusionSettings,
     record: &Record,
@@ -171,5 +173,22 @@ pub(crate) fn timestamp_of(began: u64) -> Ticks {
 }
 
 fn refused(detail: String) -> Error {
-    Error::new(Kind::Rejected, Retry::Never, "encode", detail)
+    Error::new(Kind::TooLarge, Retry::Never, "encode", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_none_is_told_without_what_is_in_it() {
+        let data = br#"{"Value":1,"Timestamp":"of the customer","LogicalExpirationTimestamp":1}"#;
+        let settings = FusionSettings::new("c", Format::SystemTextJson);
+        let content = Content { data: Some(Bytes::from_static(data)), ..Content::default() };
+        let error = Entry::of(&settings, &content).expect_err("a timestamp is a number");
+        let reason = error.source().expect("the reason").to_string();
+        assert!(reason.contains("of the customer") && !error.to_string().contains("customer"), "{error}");
+    }
 }

@@ -87,8 +87,12 @@ async fn listen(mut listening: Listening, mut listener: Box<dyn Listener>) {
 impl Listening {
     async fn take(&mut self, heard: Heard) -> Result<(), Gone> {
         match heard {
-            Heard::Began => self.send(ForeignHeard::Began).await,
+            Heard::Began => {
+                self.repairs.is_heard = true;
+                self.send(ForeignHeard::Began).await
+            }
             Heard::Lost(error) => {
+                self.repairs.is_heard = false;
                 self.core.counters.count(|counters| &counters.lost);
                 tracing::warn!(channel = self.core.settings.channel(), %error, "not subscribed: what .NET nodes do is not heard");
                 self.send(ForeignHeard::Lost(error.to_string())).await

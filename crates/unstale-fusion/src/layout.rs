@@ -25,7 +25,7 @@ impl FusionSettings {
         let place = self.place_of(self.names.cache_key(key));
         match self.names.subject(&place.cache_key.to_string()) {
             Some(Subject::Key(_)) if !place.cache_key.is_empty() => Ok(place),
-            _ => Err(refused(format!("key {key:?} is empty or begins as marks do"))),
+            _ => Err(refused("the key is empty or begins as marks do".to_owned())),
         }
     }
 
@@ -41,7 +41,7 @@ impl FusionSettings {
         let tag = text(tag, "tag")?;
         let strings = &self.names.strings;
         if tag.is_empty() || tag == strings.clear_expire || tag == strings.clear_remove {
-            return Err(refused(format!("tag {tag:?} is what .NET nodes clear with, or empty")));
+            return Err(refused("the tag is what .NET nodes clear with, or empty".to_owned()));
         }
         Ok(self.place_of(self.names.tag_mark(tag)))
     }

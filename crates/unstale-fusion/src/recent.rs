@@ -12,6 +12,9 @@ const KEYS_MAX: usize = 65_536;
 /// Marks that are remembered; beyond them everything is expired once more instead.
 const MARKS_MAX: usize = 1_024;
 
+/// What is done at the end of a hold-off, all of it; beyond it a fill that may be late is undone at once.
+const DUE_MAX: usize = KEYS_MAX;
+
 /// Instants are microseconds of the server's clock.
 #[derive(Debug)]
 pub(crate) struct Recent {
@@ -107,6 +110,7 @@ impl Recent {
         let hold_off = self.hold_off;
         let is_recent = |at: u64| now < at.saturating_add(hold_off);
         let is_crowded = now < self.crowded_until;
+        let has_room = self.due.len() < DUE_MAX;
         let Some((known, before)) = self.note(key, now) else { return Verdict::Late };
         known.highest = known.highest.max(timestamp);
         if is_crowded && before.noted == 0 {
@@ -123,6 +127,9 @@ impl Recent {
             return Verdict::Late;
         }
         if !ended.will_be_undone {
+            if !has_room {
+                return Verdict::Late;
+            }
             known.ended = Some(Ended { will_be_undone: true, ..ended });
             let key = Text::from(key.as_str());
             self.due.insert((ended.at.saturating_add(hold_off), key), Due::Undo(ended.said));
@@ -130,7 +137,6 @@ impl Recent {
         Verdict::Doubtful
     }
 
-    /// When something is due next.
     /// What is due by now.
     pub(crate) fn due(&mut self, now: u64) -> Option<(Text, Due)> {
         loop {
@@ -224,6 +230,21 @@ mod tests {
         let lead = Duration::from_secs(5);
         assert_eq!(recent.set(&key, second(104), lead, 101 * SECOND), Verdict::Late);
         assert_eq!(recent.set(&key, second(106), lead, 102 * SECOND), Verdict::Doubtful);
+    }
+
+    #[test]
+    fn beyond_its_bound_what_may_be_late_is_undone_at_once() {
+        let (mut recent, key) = recent();
+        let none = Duration::ZERO;
+        for n in 0..DUE_MAX as u64 {
+            recent.ended(&key, second(100), 100 * SECOND + n);
+            assert_eq!(recent.set(&key, second(101), none, 100 * SECOND + n), Verdict::Doubtful);
+        }
+        recent.ended(&key, second(100), 101 * SECOND);
+        assert_eq!(recent.set(&key, second(101), none, 101 * SECOND), Verdict::Late);
+        assert_eq!(recent.due.len(), DUE_MAX);
+        assert!(recent.due(111 * SECOND).is_some(), "one of them is done");
+        assert_eq!(recent.set(&key, second(102), none, 102 * SECOND), Verdict::Doubtful);
     }
 
     #[test]

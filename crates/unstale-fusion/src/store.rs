@@ -9,15 +9,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use unstale_port::{Condition, Intent, Lease, Lookup, Record, Store, StoreFuture, Turn, Written};
 
-use crate::cache::Core;
+use crate::cache::{Clear, Core};
 use crate::replies::word;
 use crate::scripts::RELEASE;
 
 /// The second level of a [`crate::FusionCache`]: entries as .NET nodes keep them, and what they have to be told published
 /// together with each act.
 ///
-/// It is one cache, whatever unstale calls it. Keys and tags have to be UTF-8, and none may look like a mark of .NET. What
-/// expires stays for fail-safe of nodes of ours, while to .NET nodes the entry is deleted, as they do it. A read costs one
+/// It is one cache, whatever unstale calls it. Keys and tags have to be UTF-8, and none may look like a mark of .NET: what has
+/// another key or tag is kept in memory alone, and acts on such a key or tag find nothing here. The tags `*` and `!`, which
+/// .NET clears with, clear it. What expires stays for fail-safe of nodes of ours, while to .NET nodes the entry is deleted, as they do it. A read costs one
 /// round trip, and a second one if something that was found carries tags.
 ///
 /// Stamps order writes among nodes of ours; a set replaces whatever a .NET node wrote. A lease ends with the entry that it
@@ -45,14 +46,14 @@ impl Store for FusionStore {
             if self.core.settings.has_second_level {
                 return read::read(&self.core, keys, intent).await;
             }
-            Ok(keys.iter().map(|_| Lookup { record: None, lease: Lease(0), turn: Turn::Yours }).collect())
+            Ok(keys.iter().map(|_| NOTHING).collect())
         })
     }
 
     fn release<'a>(&'a self, _cache: &'a str, key: Bytes, lease: Lease) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             if self.core.settings.has_second_level {
-                let place = self.core.settings.place(&key)?;
+                let Ok(place) = self.core.settings.place(&key) else { return Ok(()) };
                 let (print, began) = lease_parts(lease);
                 self.core.run(&RELEASE, &[place.side], &[print, word(began)]).await?;
             }
@@ -85,11 +86,10 @@ impl Store for FusionStore {
 
     fn raise<'a>(&'a self, _cache: Option<&'a str>, tag: Option<Bytes>, stamp: u64) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let place = match tag {
-                Some(tag) => self.core.settings.mark_of(&tag)?,
-                None => self.core.clears[0].clone(),
-            };
-            write::raise(&self.core, &place, stamp).await
+            match self.core.mark_that_ends(tag.as_ref(), Clear::Remove) {
+                Some(place) => write::raise(&self.core, &place, stamp).await,
+                None => Ok(()),
+            }
         })
     }
 
@@ -100,14 +100,16 @@ impl Store for FusionStore {
         stamp: u64,
     ) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let place = match tag {
-                Some(tag) => self.core.settings.mark_of(&tag)?,
-                None => self.core.clears[1].clone(),
-            };
-            write::raise(&self.core, &place, stamp).await
+            match self.core.mark_that_ends(tag.as_ref(), Clear::Expire) {
+                Some(place) => write::raise(&self.core, &place, stamp).await,
+                None => Ok(()),
+            }
         })
     }
 }
+
+/// The answer for a key that nothing is kept under.
+const NOTHING: Lookup = Lookup { record: None, lease: Lease(0), turn: Turn::Yours };
 
 /// A lease is the print of what was there, and the instant of the read.
 fn lease(print: u64, began: u64) -> Lease {

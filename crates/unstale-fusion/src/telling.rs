@@ -68,6 +68,9 @@ mod tests {
         let ours = Ours { process: [7; 16], stamp: 9, hops: 1 };
         let bytes = message("id", Action::Remove, &"k".into(), Ticks(5), ours).expect("a message");
         let mut heard = BackplaneMessage::decode(bytes).expect("a message");
+        // docs/formats/fusion.md
+        let said = [&b"\xf5un\x01\x19\0\0\0"[..], &[7; 16], &[9, 0, 0, 0, 0, 0, 0, 0], &[1]].concat();
+        assert_eq!(heard.rest, said);
         assert_eq!(Ours::behind(&heard), Some(ours));
         heard.rest = heard.rest.slice(..heard.rest.len() - 1);
         assert_eq!(Ours::behind(&heard), None);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unstale_codec::fusion::Ticks;
-use unstale_port::{Error, Intent, Lease, Lookup, Reply, Turn};
+use unstale_port::{Error, Intent, Lookup, Record, Reply, Turn};
 
-use super::lease;
+use super::{NOTHING, lease};
 use crate::cache::Core;
 use crate::clock::{micros, micros_of};
-use crate::entry::Entry;
+use crate::entry::{Entry, Note};
 use crate::layout::Place;
 use crate::marks::Raised;
 use crate::replies::{Content, malformed, number, time, word};
@@ -29,29 +29,41 @@ struct Seen {
 }
 
 pub(super) async fn read(core: &Core, keys: &[Bytes], intent: Intent) -> Result<Vec<Lookup>, Error> {
-    let places = keys.iter().map(|key| core.settings.place(key)).collect::<Result<Vec<_>, _>>()?;
+    let places: Vec<Option<Place>> = keys.iter().map(|key| core.settings.place(key).ok()).collect();
+    let known: Vec<&Place> = places.iter().flatten().collect();
+    if known.is_empty() {
+        return Ok(keys.iter().map(|_| NOTHING).collect());
+    }
+    let mut found = find(core, &known, intent).await?.into_iter();
+    let look_up = |place: Option<Place>| place.and_then(|_| found.next()).unwrap_or(NOTHING);
+    Ok(places.into_iter().map(look_up).collect())
+}
+
+/// What there is at each place.
+async fn find(core: &Core, places: &[&Place], intent: Intent) -> Result<Vec<Lookup>, Error> {
     let turn = match intent {
         Intent::Read => None,
         Intent::Load { turn } => Some(turn),
     };
-    let reply = ask(core, &places, turn).await?;
+    let reply = ask(core, places, turn).await?;
     let parts = reply.list();
     let now = time(&core.clock, parts.first())?;
     if parts.len() != places.len() + 3 {
         return Err(malformed());
     }
     let clears = [&parts[1], &parts[2]].map(|part| mark(core, &Content::of(part)));
-    let seen = parts[3..].iter().map(|part| Seen::of(part, now)).collect::<Result<Vec<_>, _>>()?;
+    let mut seen = parts[3..].iter().map(|part| Seen::of(part, now)).collect::<Result<Vec<_>, _>>()?;
     let mut entries: Vec<Option<Entry>> = seen.iter().map(|seen| usable(core, seen, &clears, now)).collect();
     end_by_tags(core, &mut entries).await?;
-    let mut lookups = Vec::with_capacity(keys.len());
-    for ((place, seen), entry) in places.iter().zip(&seen).zip(entries) {
-        lookups.push(look_up(core, place, seen, entry, now, turn).await?);
+    let records: Vec<_> =
+        seen.iter().zip(entries).map(|(seen, entry)| record_of(core, seen, entry, now)).collect();
+    if let Some(turn) = turn {
+        take_turns(core, places, &mut seen, &records, (now, turn)).await?;
     }
-    Ok(lookups)
+    Ok(seen.into_iter().zip(records).map(|(seen, record)| seen.lookup(record, now)).collect())
 }
 
-async fn ask(core: &Core, places: &[Place], turn: Option<Duration>) -> Result<Reply, Error> {
+async fn ask(core: &Core, places: &[&Place], turn: Option<Duration>) -> Result<Reply, Error> {
     let mut keys: Vec<Bytes> = core.clears.iter().map(|place| place.hash.clone()).collect();
     keys.extend(places.iter().flat_map(|place| [place.hash.clone(), place.side.clone()]));
     let kept = core.settings.notes_kept();
@@ -108,42 +120,45 @@ async fn end_by_tags(core: &Core, entries: &mut [Option<Entry>]) -> Result<(), E
     Ok(())
 }
 
-/// The answer for one key. Takes the turn where the script could not see that the entry is of no use.
-async fn look_up(
+fn record_of(core: &Core, seen: &Seen, entry: Option<Entry>, now: u64) -> Option<Record> {
+    let entry = entry?;
+    core.clock.fold(entry.envelope.timestamp);
+    let mut record = entry.record(&core.settings, now, seen.left);
+    if seen.is_copy {
+        record.fresh_for = Duration::ZERO;
+    }
+    Some(record)
+}
+
+/// Takes the turns where the script could not see that the entry is of no use: all of them in one round trip.
+async fn take_turns(
     core: &Core,
-    place: &Place,
-    seen: &Seen,
-    entry: Option<Entry>,
-    now: u64,
-    turn: Option<Duration>,
-) -> Result<Lookup, Error> {
-    if let Some(entry) = &entry {
-        core.clock.fold(entry.envelope.timestamp);
+    places: &[&Place],
+    seen: &mut [Seen],
+    records: &[Option<Record>],
+    (now, turn): (u64, Duration),
+) -> Result<(), Error> {
+    let is_fresh =
+        |record: &Option<Record>| record.as_ref().is_some_and(|record| !record.fresh_for.is_zero());
+    let wanted = places.iter().zip(seen).zip(records);
+    let mut wanted: Vec<(&Bytes, &mut Seen)> = wanted
+        .filter(|((_, seen), record)| seen.looked_fresh(now) && !is_fresh(record))
+        .map(|((place, seen), _)| (&place.side, seen))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
     }
-    let script_took_it_for_fresh = seen.content.data.is_some()
-        && !seen.is_copy
-        && crate::entry::Note::on(&seen.content).is_none_or(|note| note.fresh_until > now);
-    let record = entry.map(|entry| {
-        let mut record = entry.record(&core.settings, now, seen.left);
-        if seen.is_copy {
-            record.fresh_for = Duration::ZERO;
-        }
-        record
-    });
-    let is_fresh = record.as_ref().is_some_and(|record| !record.fresh_for.is_zero());
-    let mut is_taken = seen.is_taken;
-    if let Some(turn) = turn
-        && script_took_it_for_fresh
-        && !is_fresh
-    {
-        let print = Bytes::from(format!("{:016x}", seen.print));
-        let kept = core.settings.notes_kept();
-        let arguments = [print, word(now), word(millis(turn)), word(millis(kept))];
-        is_taken = core.run(&TAKE, std::slice::from_ref(&place.side), &arguments).await?.number() == Some(1);
+    let keys: Vec<Bytes> = wanted.iter().map(|(side, _)| Bytes::clone(side)).collect();
+    let mut arguments = vec![word(now), word(millis(turn)), word(millis(core.settings.notes_kept()))];
+    arguments.extend(wanted.iter().map(|(_, seen)| Bytes::from(format!("{:016x}", seen.print))));
+    let reply = core.run(&TAKE, &keys, &arguments).await?;
+    if reply.list().len() != keys.len() {
+        return Err(malformed());
     }
-    let turn = if is_taken { Turn::Taken } else { Turn::Yours };
-    let lease: Lease = lease(seen.print, now);
-    Ok(Lookup { record, lease, turn })
+    for ((_, seen), taken) in wanted.iter_mut().zip(reply.list()) {
+        seen.is_taken = taken.number() == Some(1);
+    }
+    Ok(())
 }
 
 /// A mark; one that is none ends everything, which costs misses and is counted.
@@ -155,6 +170,18 @@ pub(crate) fn mark(core: &Core, content: &Content) -> Raised {
 }
 
 impl Seen {
+    /// Whether the script took the entry for fresh, and gave no turn.
+    fn looked_fresh(&self, now: u64) -> bool {
+        self.content.data.is_some()
+            && !self.is_copy
+            && Note::on(&self.content).is_none_or(|note| note.fresh_until > now)
+    }
+
+    fn lookup(&self, record: Option<Record>, now: u64) -> Lookup {
+        let turn = if self.is_taken { Turn::Taken } else { Turn::Yours };
+        Lookup { record, lease: lease(self.print, now), turn }
+    }
+
     fn of(reply: &Reply, now: u64) -> Result<Self, Error> {
         let [_, _, _, left, ended, print, taken, copy] = reply.list() else { return Err(malformed()) };
         let content = Content::of(reply);

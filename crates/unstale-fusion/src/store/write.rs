@@ -34,7 +34,7 @@ pub(super) async fn fill(core: &Core, key: &Bytes, record: &Record, lease: Lease
         return Ok(Written::Refused);
     }
     let (print, began) = lease_parts(lease);
-    let place = core.settings.place(key)?;
+    let Ok(place) = core.settings.place(key) else { return Ok(Written::Refused) };
     let timestamp = timestamp_of(began);
     let written =
         put(core, &place, record, [Bytes::from_static(b"f"), print, word(began)], timestamp, Bytes::new());
@@ -43,7 +43,7 @@ pub(super) async fn fill(core: &Core, key: &Bytes, record: &Record, lease: Lease
 
 /// Writes a value that is newer than what is there, and tells everybody.
 pub(super) async fn set(core: &Core, key: &Bytes, record: &Record) -> Result<Written, Error> {
-    let place = core.settings.place(key)?;
+    let Ok(place) = core.settings.place(key) else { return Ok(Written::Refused) };
     let timestamp = core.clock.stamp();
     core.recent().ended(&place.cache_key, timestamp, core.clock.now());
     // .NET nodes ignore a set that is older than what they have, and never a removal: then it is told as that.
@@ -66,7 +66,8 @@ pub(super) async fn set(core: &Core, key: &Bytes, record: &Record) -> Result<Wri
 
 /// Makes keys old and tells everybody.
 pub(super) async fn make_old(core: &Core, keys: &[Bytes], stamp: u64, how: How) -> Result<(), Error> {
-    let places = keys.iter().map(|key| core.settings.place(key)).collect::<Result<Vec<_>, _>>()?;
+    // Nobody can have written what has no place.
+    let places: Vec<Place> = keys.iter().filter_map(|key| core.settings.place(key).ok()).collect();
     let (word_of_it, action) = match how {
         How::Remove => (&b"remove"[..], Action::Remove),
         How::Expire => (&b"expire"[..], Action::Expire),
@@ -127,7 +128,7 @@ pub(crate) async fn raise_now(core: &Core, place: &Place, stamp: u64) -> Result<
         }
         content = found;
     }
-    Err(too_busy(place))
+    Err(too_busy())
 }
 
 /// Writes and publishes the highest value of a mark once more, after a lower one was.
@@ -151,11 +152,11 @@ pub(crate) async fn raise_again(core: &Core, place: &Place, highest: Ticks) -> R
         }
         content = found;
     }
-    Err(too_busy(place))
+    Err(too_busy())
 }
 
-fn too_busy(place: &Place) -> Error {
-    let detail = format!("{}: others raised it {TRIES_MAX} times meanwhile", place.cache_key);
+fn too_busy() -> Error {
+    let detail = format!("others raised the mark {TRIES_MAX} times meanwhile");
     Error::new(Kind::Unavailable, Retry::After(Duration::from_millis(10)), "raise", detail)
 }
 
@@ -184,6 +185,11 @@ async fn write_mark(
     Ok((is_written.number() == Some(1), Content::of(found)))
 }
 
+/// Where the marks of tags are; none if any of them can have none.
+fn marks_of(core: &Core, tags: &[Bytes]) -> Option<Vec<Bytes>> {
+    tags.iter().map(|tag| core.settings.mark_of(tag).ok().map(|place| place.hash)).collect()
+}
+
 /// Runs the script of both kinds of writes; the entry of a foreign writer that it replaced, or nothing if it was refused.
 async fn put(
     core: &Core,
@@ -193,6 +199,7 @@ async fn put(
     timestamp: Ticks,
     message: Bytes,
 ) -> Result<Option<Bytes>, Error> {
+    let Some(mut marks) = marks_of(core, &record.tags) else { return Ok(None) };
     let now = ticks(core.clock.now());
     let data = entry::envelope(&core.settings, record, timestamp, now)?;
     // Not a whole microsecond, so that it hardly ever equals what a .NET node writes.
@@ -200,9 +207,7 @@ async fn put(
     let absexp = now.plus(keep_for).0 / 10 * 10 + 7;
     let mut keys = vec![place.hash.clone(), place.side.clone()];
     keys.extend(core.clears.iter().map(|place| place.hash.clone()));
-    for tag in &record.tags {
-        keys.push(core.settings.mark_of(tag)?.hash);
-    }
+    keys.append(&mut marks);
     let arguments = [
         kind,
         print,

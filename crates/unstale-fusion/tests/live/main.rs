@@ -4,3 +4,4 @@ mod both_ways;
 mod holes;
 mod outages;
 mod peer;
+mod stalls;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use unstale_conformance::store::StoreFixture;
 use unstale_fusion::Format;
-use unstale_port::{Condition, Intent, Lease, Record, Store, Written};
+use unstale_port::{Condition, Intent, Lease, Record, Store, Turn, Written};
 use unstale_servers::{Program, Redis, needs};
 
 use crate::shelves::{OnRedis, now, open};
@@ -267,4 +267,70 @@ async fn a_mark_is_never_lowered_and_outlives_what_it_hides() {
     assert!(data["Value"].as_i64() > Some(ahead), "{data}");
     let days = command(&redis, &["TTL", "v2:__fc:t:t"]).await.number().expect("a number") / 86_400;
     assert!(days >= 9, "{days}");
+}
+
+#[tokio::test]
+async fn what_net_cannot_name_is_kept_nowhere_and_holds_up_nothing_else() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "").await.store();
+    let written = store.put("c", key("k"), record("1"), Condition::Newer).await;
+    assert_eq!(written.expect("the store answers"), Written::Stored);
+    let odd_keys = [Bytes::new(), Bytes::from_static(b"\xff"), key("__fc:t:x")];
+    for odd in &odd_keys {
+        let keys = [odd.clone(), key("k")];
+        let found = store.get("c", &keys, Intent::Load { turn: Duration::from_secs(5) }).await;
+        let found = found.expect("the store answers");
+        assert_eq!([&found[0], &found[1]].map(|found| found.record.is_some()), [false, true], "{odd:?}");
+        assert_eq!(found[0].turn, Turn::Yours, "{odd:?}");
+        for condition in [Condition::Newer, Condition::Lease(found[0].lease)] {
+            let written = store.put("c", odd.clone(), record("1"), condition).await;
+            assert_eq!(written.expect("the store answers"), Written::Refused, "{odd:?}");
+        }
+        store.release("c", odd.clone(), found[0].lease).await.expect("there is nothing to do");
+    }
+    let with_all = [&odd_keys[..], &[key("other")]].concat();
+    store.remove("c", &with_all, 20).await.expect("it takes what it can");
+    store.expire("c", &odd_keys, 21).await.expect("there is nothing to do");
+    for odd in [Bytes::new(), Bytes::from_static(b"\xff")] {
+        let tagged = Record { tags: vec![key("t"), odd.clone()], ..record("2") };
+        let written = store.put("c", key("tagged"), tagged, Condition::Newer).await;
+        assert_eq!(written.expect("the store answers"), Written::Refused, "{odd:?}");
+        store.raise(None, Some(odd.clone()), 22).await.expect("there is nothing to do");
+        store.raise_stale(None, Some(odd), 22).await.expect("there is nothing to do");
+    }
+    assert_eq!(value(&store, "k").await, Some(key("1")));
+    for (name, tag) in [("a", "*"), ("b", "!")] {
+        write_as_net(&redis, &format!("v2:{name}"), "1", ticks(&redis).await, &format!("[\"{tag}\"]")).await;
+        store.raise(None, Some(key(tag)), 23).await.expect("the store answers");
+        assert_eq!(value(&store, name).await, None, "{tag} may be on an entry of .NET");
+    }
+}
+
+#[tokio::test]
+async fn the_turns_for_many_entries_of_no_use_are_taken_in_one_round_trip() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("redis starts");
+    let store = open(&redis, Format::SystemTextJson, "").await.store();
+    let keys = ["a", "b", "c"].map(key);
+    store.remove("c", &keys, 20).await.expect("the store answers");
+    for name in ["v2:a", "v2:b", "v2:c"] {
+        // It may be a fill that began before the removal.
+        write_as_net(&redis, name, "1", ticks(&redis).await, "null").await;
+    }
+    let intent = Intent::Load { turn: Duration::from_secs(60) };
+    let first = store.get("c", &keys, intent).await.expect("the store answers");
+    assert!(first.iter().all(|found| found.record.is_none() && found.turn == Turn::Yours));
+    let before = scripts_run(&redis).await;
+    let second = store.get("c", &keys, intent).await.expect("the store answers");
+    assert!(second.iter().all(|found| found.record.is_none() && found.turn == Turn::Taken));
+    assert_eq!(scripts_run(&redis).await - before, 2, "one for the entries, one for all turns");
+}
+
+/// How many scripts Redis has run.
+async fn scripts_run(redis: &Redis) -> u64 {
+    let reply = command(redis, &["INFO", "commandstats"]).await;
+    let text = reply.text().expect("text").to_owned();
+    let calls = |line: &str| line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok();
+    text.lines().filter(|line| line.starts_with("cmdstat_eval")).filter_map(calls).sum()
 }
