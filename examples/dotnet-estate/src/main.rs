@@ -50,7 +50,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error + Send + Sync>> {
         .build()?;
 
     let listener = TcpListener::bind(&flags.listen).await?;
-    // Until what .NET nodes do is heard, the service works and trusts nothing for longer than 250 ms.
+    // The service would work before, and trust nothing for longer than 250 ms.
     products.until_heard().await;
     writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
     axum::serve(listener, routes::router(Service { database, products, shared, node })).await?;

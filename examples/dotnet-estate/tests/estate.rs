@@ -3,10 +3,12 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use unstale_servers::{FusionNode, Program, Redis, needs};
 
 /// The service as a child process, killed when dropped.
@@ -97,9 +99,12 @@ async fn both_sides_find_what_the_other_cached_and_forget_what_it_removed() {
     let beside = rusqlite::Connection::open(&db).expect("the file is there");
     beside.execute("UPDATE products SET name = 'Darjeeling'", []).expect("a row");
     ask(&mut node, json!({"op": "remove", "key": "product:1"})).await;
-    while service.name().await.as_deref() != Some("Darjeeling") {
-        tokio::task::yield_now().await;
-    }
+    let forgotten = async {
+        while service.name().await.as_deref() != Some("Darjeeling") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), forgotten).await.expect("the service hears of it");
     let (_, head, _) = service.ask("GET", "/products/1?within=0", "").await.expect("an answer");
     assert!(head.contains("unstale-served: bypass") && head.contains("unstale-proven: yes"), "{head}");
     let (_, _, counts) = service.ask("GET", "/counts", "").await.expect("an answer");
