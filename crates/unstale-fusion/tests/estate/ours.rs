@@ -38,7 +38,9 @@ impl Ours {
         let builder = builder.fail_safe(FailSafe::for_at_most(Duration::from_secs(600)));
         let builder = match format {
             Format::MessagePack => builder.stored_as(MessagePack),
-            _ => builder.stored_as(Json),
+            Format::SystemTextJson | Format::Newtonsoft | Format::MemoryPack(_) | Format::ProtobufNet => {
+                builder.stored_as(Json)
+            }
         };
         let cache = builder.foreign(fusion.clone()).build().expect("a sound cache");
         Self { cache, fusion, who, node }

@@ -17,7 +17,9 @@ pub(crate) fn word(format: &Format) -> &'static str {
     match format {
         Format::SystemTextJson => "stj",
         Format::MessagePack => "messagepack",
-        _ => panic!("no estate has {format:?}"),
+        Format::Newtonsoft | Format::MemoryPack(_) | Format::ProtobufNet => {
+            panic!("no estate has {format:?}")
+        }
     }
 }
 
