@@ -202,7 +202,16 @@ impl Core {
         if value > ticks(self.clock.now()).plus(SKEW_MAX) {
             return value;
         }
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner).note(mark, value)
+        self.marks().note(mark, value)
+    }
+
+    /// The highest value of a mark that this process knows.
+    pub(crate) fn highest_mark(&self, mark: &Text) -> Ticks {
+        self.marks().highest(mark)
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {

@@ -37,6 +37,11 @@ impl Marks {
         self.young.insert(Text::from(mark.as_str()), highest);
         highest
     }
+
+    /// The highest value that was noted; the lowest there is if none was.
+    pub(crate) fn highest(&self, mark: &Text) -> Ticks {
+        self.young.get(mark).or_else(|| self.old.get(mark)).copied().unwrap_or_default()
+    }
 }
 
 /// A mark as it was found.

@@ -102,6 +102,21 @@ impl Recent {
         self.due.insert((due, mark.clone()), Due::Raise);
     }
 
+    /// When a key was last made old, as far as is known here; 0 if it was not within the hold-off. While there is no room for
+    /// keys it is `now` of those that are not remembered.
+    pub(crate) fn ended_at(&self, key: &Text, now: u64) -> u64 {
+        match self.keys.get(key) {
+            Some(known) => known.ended.map_or(0, |ended| ended.at),
+            None if now < self.crowded_until => now,
+            None => 0,
+        }
+    }
+
+    /// When this process last raised a mark; 0 if it did not within the hold-off.
+    pub(crate) fn raised_at(&self, mark: &Text) -> u64 {
+        self.marks.get(mark).map_or(0, |mark| mark.due.saturating_sub(self.hold_off))
+    }
+
     /// A foreign writer set a key.
     pub(crate) fn set(&mut self, key: &Text, timestamp: Ticks, lead: Duration, now: u64) -> Verdict {
         for mark in self.marks.values_mut() {

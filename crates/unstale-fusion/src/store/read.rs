@@ -51,9 +51,11 @@ async fn find(core: &Core, places: &[&Place], intent: Intent) -> Result<Vec<Look
     if parts.len() != places.len() + 3 {
         return Err(malformed());
     }
-    let clears = [&parts[1], &parts[2]].map(|part| mark(core, &Content::of(part)));
+    let [remove, expire] = &core.clears;
+    let clears = [known_mark(core, remove, &parts[1]), known_mark(core, expire, &parts[2])];
     let mut seen = parts[3..].iter().map(|part| Seen::of(part, now)).collect::<Result<Vec<_>, _>>()?;
-    let mut entries: Vec<Option<Entry>> = seen.iter().map(|seen| usable(core, seen, &clears, now)).collect();
+    let mut entries: Vec<Option<Entry>> =
+        seen.iter().zip(places).map(|(seen, place)| usable(core, place, seen, &clears, now)).collect();
     end_by_tags(core, &mut entries).await?;
     let records: Vec<_> =
         seen.iter().zip(entries).map(|(seen, entry)| record_of(core, seen, entry, now)).collect();
@@ -72,7 +74,7 @@ async fn ask(core: &Core, places: &[&Place], turn: Option<Duration>) -> Result<R
 }
 
 /// An entry that neither its own past nor a clear has ended.
-fn usable(core: &Core, seen: &Seen, clears: &[Raised; 2], now: u64) -> Option<Entry> {
+fn usable(core: &Core, place: &Place, seen: &Seen, clears: &[Raised; 2], now: u64) -> Option<Entry> {
     let entry = Entry::of(&core.settings, &seen.content).unwrap_or_else(|error| {
         core.counters.count(|counters| &counters.malformed);
         tracing::debug!(%error, "an entry of the second level is none");
@@ -80,7 +82,9 @@ fn usable(core: &Core, seen: &Seen, clears: &[Raised; 2], now: u64) -> Option<En
     })?;
     let hold_off = core.settings.hold_off;
     let is_foreign = entry.note.is_none();
-    if is_foreign && !seen.is_copy && seen.ended != 0 && now < seen.ended.saturating_add(micros(hold_off)) {
+    // What lies beside the key may have been evicted.
+    let ended = seen.ended.max(core.recent().ended_at(&place.cache_key, now));
+    if is_foreign && !seen.is_copy && ended != 0 && now < ended.saturating_add(micros(hold_off)) {
         core.counters.count(|counters| &counters.doubted);
         return None;
     }
@@ -93,20 +97,21 @@ async fn end_by_tags(core: &Core, entries: &mut [Option<Entry>]) -> Result<(), E
     for tag in entries.iter().flatten().flat_map(Entry::tags) {
         // A tag that none of ours would write may be on an entry of .NET: it then stands for a clear.
         if let Ok(place) = core.settings.mark_of(&tag) {
-            places.insert(tag, place.hash);
+            places.insert(tag, place);
         }
     }
     if places.is_empty() {
         return Ok(());
     }
-    let (tags, keys): (Vec<Bytes>, Vec<Bytes>) = places.into_iter().unzip();
+    let (tags, places): (Vec<Bytes>, Vec<Place>) = places.into_iter().unzip();
+    let keys: Vec<Bytes> = places.iter().map(|place| place.hash.clone()).collect();
     let reply = core.run(&MARKS, &keys, &[]).await?;
     let parts = reply.list();
     let now = time(&core.clock, parts.first())?;
     if parts.len() != keys.len() + 1 {
         return Err(malformed());
     }
-    let raised = parts[1..].iter().map(|part| mark(core, &Content::of(part)));
+    let raised = places.iter().zip(&parts[1..]).map(|(place, part)| known_mark(core, place, part));
     let marks: HashMap<Bytes, Raised> = tags.into_iter().zip(raised).collect();
     let hold_off = core.settings.hold_off;
     for slot in entries {
@@ -167,6 +172,13 @@ pub(crate) fn mark(core: &Core, content: &Content) -> Raised {
         core.counters.count(|counters| &counters.malformed);
         Raised { value: Ticks::MAX, at: u64::MAX }
     })
+}
+
+/// A mark as Redis has it, or as this process knows it where Redis has lost that, to an eviction or with a master.
+fn known_mark(core: &Core, place: &Place, part: &Reply) -> Raised {
+    let Raised { value, at } = mark(core, &Content::of(part));
+    let value = value.max(core.highest_mark(&place.cache_key));
+    Raised { value, at: at.max(core.recent().raised_at(&place.cache_key)) }
 }
 
 impl Seen {

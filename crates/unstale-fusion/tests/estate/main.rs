@@ -5,6 +5,7 @@
 //! Runs for 60 s, or for as many as `UNSTALE_ESTATE_SECONDS` says, and prints what happened.
 
 mod authority;
+mod estate;
 mod faults;
 mod ours;
 mod run;

@@ -5,16 +5,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use unstale::{Cache, EntryOptions, FailSafe, Freshness, Json, Load, MessagePack, Node, Served};
+use unstale::{
+    BootClock, Cache, Clock, EntryOptions, FailSafe, Freshness, Json, Load, MessagePack, Node, Served,
+};
 use unstale_fusion::{Format, FusionCache, FusionSettings};
 use unstale_redis::{RedisBackplane, Settings, SharedRedis};
-use unstale_servers::Redis;
 
 use crate::authority::{Authority, KEYS, TAGS, keys_of, name, tag};
 use crate::run::{Dice, Totals};
 
 /// Longer than any factory of the .NET nodes here.
 const HOLD_OFF: Duration = Duration::from_secs(2);
+
+/// The system's clocks, both of them so much ahead.
+struct Ahead(Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> unstale::Instant {
+        BootClock.now().plus(self.0)
+    }
+
+    fn wall_ms(&self) -> u64 {
+        BootClock.wall_ms() + self.0.as_millis() as u64
+    }
+}
 
 /// A node of ours, the cache on it, and who it is to the judge.
 #[derive(Clone)]
@@ -26,11 +40,11 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) async fn start(who: usize, redis: &Redis, format: &Format) -> Self {
-        let at = || Settings::parse(&redis.url()).expect("a URL");
+    pub(crate) async fn start(who: usize, url: &str, format: &Format, ahead: Duration) -> Self {
+        let at = || Settings::parse(url).expect("a URL");
         let backplane = RedisBackplane::builder(at()).group("estate").start().expect("a backplane starts");
-        let node = Node::builder("estate").name(["a", "b"][who]).backplane(backplane).start().await;
-        let node = node.expect("a node starts");
+        let node = Node::builder("estate").name(["a", "b"][who]).backplane(backplane);
+        let node = node.clock(Ahead(ahead)).start().await.expect("a node starts");
         let settings = FusionSettings::new("FusionCache", format.clone()).hold_off(HOLD_OFF);
         let server = SharedRedis::open(at()).expect("one server");
         let fusion = FusionCache::open(server, settings).expect("sound settings");
@@ -51,15 +65,18 @@ impl Ours {
         self.cache.until_heard().await;
     }
 
-    /// A client that goes on until the time is over.
-    pub(crate) async fn work(
-        self,
-        authority: Arc<Authority>,
-        totals: Arc<Totals>,
-        mut dice: Dice,
-        until: Instant,
-    ) {
-        while Instant::now() < until {
+    /// Connected, hears the others, and proves what it has of its own.
+    pub(crate) async fn is_well(&self) -> bool {
+        let ready = self.node.ready();
+        let proves = ready.proof_age().is_some_and(|age| age < Duration::from_millis(500));
+        ready.is_writable()
+            && proves
+            && timeout(Duration::from_millis(1), self.cache.until_heard()).await.is_ok()
+    }
+
+    /// A client that goes on until the run is over.
+    pub(crate) async fn work(self, authority: Arc<Authority>, totals: Arc<Totals>, mut dice: Dice) {
+        while !totals.is_over() {
             let key = dice.below(KEYS);
             match dice.below(100) {
                 0..80 => self.read(&authority, &totals, &mut dice, key).await,

@@ -16,8 +16,9 @@ use crate::run::{Dice, Totals};
 pub(crate) fn word(format: &Format) -> &'static str {
     match format {
         Format::SystemTextJson => "stj",
+        Format::Newtonsoft => "newtonsoft",
         Format::MessagePack => "messagepack",
-        Format::Newtonsoft | Format::MemoryPack(_) | Format::ProtobufNet => {
+        Format::MemoryPack(_) | Format::ProtobufNet => {
             panic!("no estate has {format:?}")
         }
     }
@@ -30,9 +31,8 @@ pub(crate) async fn work(
     authority: Arc<Authority>,
     totals: Arc<Totals>,
     mut dice: Dice,
-    until: Instant,
 ) {
-    while Instant::now() < until {
+    while !totals.is_over() {
         let key = dice.below(KEYS);
         match dice.below(100) {
             30..75 if !is_set_by_theirs(key) => {

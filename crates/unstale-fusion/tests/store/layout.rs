@@ -10,7 +10,7 @@ use unstale_servers::{Program, Redis, needs};
 
 use crate::shelves::{OnRedis, now, open};
 
-fn record(json: &'static str) -> Record {
+pub(crate) fn record(json: &'static str) -> Record {
     Record {
         value: Some(Bytes::from_static(json.as_bytes())),
         stamp: 10,
@@ -23,7 +23,7 @@ fn record(json: &'static str) -> Record {
     }
 }
 
-const fn key(text: &'static str) -> Bytes {
+pub(crate) const fn key(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
@@ -33,22 +33,22 @@ async fn lease(store: &impl Store, name: &'static str) -> Lease {
     found[0].lease
 }
 
-async fn value(store: &impl Store, name: &'static str) -> Option<Bytes> {
+pub(crate) async fn value(store: &impl Store, name: &'static str) -> Option<Bytes> {
     let found = store.get("c", &[key(name)], Intent::Read).await.expect("the store answers");
     found[0].record.clone().and_then(|record| record.value)
 }
 
-async fn command(redis: &Redis, words: &[&str]) -> unstale_servers::Reply {
+pub(crate) async fn command(redis: &Redis, words: &[&str]) -> unstale_servers::Reply {
     redis.command(words).await.expect("redis answers")
 }
 
 /// The ticks of .NET now.
-async fn ticks(redis: &Redis) -> i64 {
+pub(crate) async fn ticks(redis: &Redis) -> i64 {
     now(redis).await.as_micros() as i64 * 10 + 621_355_968_000_000_000
 }
 
 /// Writes an entry as a .NET node does.
-async fn write_as_net(redis: &Redis, name: &str, json: &str, timestamp: i64, tags: &str) {
+pub(crate) async fn write_as_net(redis: &Redis, name: &str, json: &str, timestamp: i64, tags: &str) {
     let data = format!(
         r#"{{"Value":{json},"Timestamp":{timestamp},"LogicalExpirationTimestamp":{},"Tags":{tags},"Metadata":null}}"#,
         timestamp + 3_000_000_000
@@ -321,16 +321,8 @@ async fn the_turns_for_many_entries_of_no_use_are_taken_in_one_round_trip() {
     let intent = Intent::Load { turn: Duration::from_secs(60) };
     let first = store.get("c", &keys, intent).await.expect("the store answers");
     assert!(first.iter().all(|found| found.record.is_none() && found.turn == Turn::Yours));
-    let before = scripts_run(&redis).await;
+    let before = scripts(&redis).await;
     let second = store.get("c", &keys, intent).await.expect("the store answers");
     assert!(second.iter().all(|found| found.record.is_none() && found.turn == Turn::Taken));
-    assert_eq!(scripts_run(&redis).await - before, 2, "one for the entries, one for all turns");
-}
-
-/// How many scripts Redis has run.
-async fn scripts_run(redis: &Redis) -> u64 {
-    let reply = command(redis, &["INFO", "commandstats"]).await;
-    let text = reply.text().expect("text").to_owned();
-    let calls = |line: &str| line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok();
-    text.lines().filter(|line| line.starts_with("cmdstat_eval")).filter_map(calls).sum()
+    assert_eq!(scripts(&redis).await - before, 2, "one for the entries, one for all turns");
 }
