@@ -1,11 +1,13 @@
 //! Redis loses what lies beside keys, or marks: what this process knows of them counts all the same.
 
-use unstale_fusion::Format;
+use unstale_fusion::{Format, FusionStore};
 use unstale_port::{Store, StoreFuture};
 use unstale_servers::{Program, Redis, needs};
 
 use crate::layout::{command, key, ticks, value, write_as_net};
 use crate::shelves::open;
+
+type Raise = fn(&FusionStore) -> StoreFuture<'_, ()>;
 
 #[tokio::test]
 async fn a_late_fill_is_not_used_though_the_note_of_the_removal_was_evicted() {
@@ -27,7 +29,7 @@ async fn a_late_fill_is_not_used_though_the_note_of_the_removal_was_evicted() {
 #[tokio::test]
 async fn what_a_mark_has_ended_stays_so_though_the_mark_was_evicted() {
     needs!(Program::RedisServer);
-    let ways: [(&str, fn(&unstale_fusion::FusionStore) -> StoreFuture<'_, ()>); 3] = [
+    let ways: [(&str, Raise); 3] = [
         ("remove all", |store| store.raise(None, None, 20)),
         ("expire all", |store| store.raise_stale(None, None, 20)),
         ("tag", |store| store.raise(None, Some(key("t")), 20)),
