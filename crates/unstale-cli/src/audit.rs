@@ -14,6 +14,7 @@ use unstale_audit::{Error, Monotone, Problem, Terms, check};
 use self::progress::Bar;
 use self::verdict::Verdict;
 use crate::exit::Exit;
+use crate::terminal::complain;
 
 /// What is to be checked, and how it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub(crate) fn run(options: &Options) -> Exit {
     for file in &options.files {
         match size(file) {
             Ok(size) => sizes.push(size),
-            Err(error) => return complain(file, &error.to_string(), Exit::NoInput),
+            Err(error) => {
+                return complain("audit", format!("{}: {error}", file.display()), Exit::NoInput);
+            }
         }
     }
     let started = Instant::now();
@@ -82,11 +85,5 @@ fn refuse(files: &[PathBuf], problem: &Problem) -> Exit {
         Error::Io { .. } => Exit::NoInput,
     };
     let reason = problem.error.source().map(|source| format!(": {source}")).unwrap_or_default();
-    complain(&files[problem.file], &format!("{}{reason}", problem.error), exit)
-}
-
-fn complain(file: &Path, error: &str, exit: Exit) -> Exit {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "unstale audit: {}: {error}", file.display());
-    exit
+    complain("audit", format!("{}: {}{reason}", files[problem.file].display(), problem.error), exit)
 }

@@ -14,6 +14,7 @@ use unstale_codec::fusion::{Format, ValueType};
 
 use self::input::{Line, next_line};
 use crate::exit::Exit;
+use crate::terminal::complain;
 
 pub(crate) use self::arguments::Arguments;
 
@@ -50,7 +51,7 @@ pub(crate) struct Refused {
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     let codec = match arguments.codec() {
         Ok(codec) => codec,
-        Err(complaint) => return complain(complaint, Exit::Usage),
+        Err(complaint) => return complain("decode", complaint, Exit::Usage),
     };
     // Standard output ends where its reader does; the exit code still tells of what was answered.
     let mut out = BufWriter::new(io::stdout().lock());
@@ -59,13 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Source::Whole => whole(&codec, io::stdin().lock(), &mut out),
         Source::Lines => lines(&codec, BufReader::new(io::stdin().lock()), &mut out),
     };
-    read.unwrap_or_else(|error| complain(&format!("standard input: {error}"), Exit::NoInput))
-}
-
-fn complain(complaint: &str, exit: Exit) -> Exit {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "unstale decode: {complaint}");
-    exit
+    read.unwrap_or_else(|error| complain("decode", format!("standard input: {error}"), Exit::NoInput))
 }
 
 fn answer_whole(codec: &Codec, text: Line<'_>, out: &mut impl Write) -> Exit {

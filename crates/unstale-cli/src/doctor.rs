@@ -19,8 +19,6 @@ mod scan;
 mod stores;
 mod version;
 
-use std::io::Write as _;
-
 use clap::Args;
 use unstale_port::Kind;
 use unstale_redis::{Role, Settings};
@@ -30,6 +28,7 @@ use self::keys::Own;
 use self::report::{Check, Report};
 use crate::exit::Exit;
 use crate::server::{Server, Url};
+use crate::terminal::complain;
 
 /// Looks at each Redis: whether it is there and fit for what caches need of it, what the user may do, how its clock and its
 /// round trips are, and which caches are on it. Each finding says what to do.
@@ -77,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         match url.parse() {
             Ok(url) => urls.push(url),
             Err(error) => {
-                complain(&format!("URL {}: {error}", index + 1));
+                complain("doctor", format!("URL {}: {error}", index + 1), Exit::Usage);
                 is_fit = false;
             }
         }
@@ -88,16 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(examine_all(arguments, &urls)),
-        Err(error) => {
-            complain(&error.to_string());
-            Exit::Bug
-        }
+        Err(error) => complain("doctor", error, Exit::Bug),
     }
-}
-
-fn complain(error: &str) {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "unstale doctor: {error}");
 }
 
 async fn examine_all(arguments: &Arguments, urls: &[Url]) -> Exit {

@@ -10,6 +10,7 @@ mod fusion;
 mod send;
 mod server;
 mod tail;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! A Redis that a command of this program talks to.
 
 pub(crate) mod reply;
+mod scan;
 mod url;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 use unstale_port::{Error, Kind, Retry};
 use unstale_redis::{Connection, Settings};
 
+pub(crate) use scan::Scan;
 pub(crate) use url::Url;
 
 /// A connection that is up, with whom it is to.
@@ -26,11 +28,7 @@ impl Server {
     /// Connects and logs in.
     pub(crate) async fn connect(settings: Settings) -> Result<Self, Error> {
         settings.probe().await?;
-        let connection = Connection::open(settings.clone());
-        if timeout(UP_MAX, connection.until_up()).await.is_err() {
-            let why = connection.health().last_error.unwrap_or_else(|| "not connected".to_owned());
-            return Err(Error::new(Kind::Unavailable, Retry::Reconnected, "connect", why));
-        }
+        let connection = connected(settings.clone()).await?;
         Ok(Self { settings, connection })
     }
 
@@ -44,10 +42,39 @@ impl Server {
         self.connection.run_all("commands", commands).await
     }
 
+    /// What its clock says, since 1970.
+    pub(crate) async fn time(&self) -> Result<Duration, Error> {
+        let answer = self.ask(&command(["TIME"])).await?;
+        let time = match reply::list(&answer) {
+            [seconds, micros] => reply::number(seconds).zip(reply::number(micros)),
+            _ => None,
+        };
+        let (seconds, micros) = time.ok_or_else(|| {
+            Error::new(Kind::Rejected, Retry::Never, "time", "TIME is not answered with a time")
+        })?;
+        Ok(Duration::from_secs(seconds.unsigned_abs())
+            .saturating_add(Duration::from_micros(micros.unsigned_abs())))
+    }
+
     /// With whom it was made.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
+}
+
+/// A connection that came up in time.
+pub(crate) async fn connected(settings: Settings) -> Result<Connection, Error> {
+    let connection = Connection::open(settings);
+    if timeout(UP_MAX, connection.until_up()).await.is_err() {
+        let why = connection.health().last_error.unwrap_or_else(|| "not connected".to_owned());
+        return Err(Error::new(Kind::Unavailable, Retry::Reconnected, "connect", why));
+    }
+    Ok(connection)
+}
+
+/// Whether what was asked of a key is nothing that keys of its type have.
+pub(crate) fn is_of_another_type(error: &Error) -> bool {
+    error.kind() == Kind::Rejected && error.to_string().contains("WRONGTYPE")
 }
 
 /// A command of these words.
@@ -57,4 +84,9 @@ pub(crate) fn command<W: AsRef<[u8]>>(words: impl IntoIterator<Item = W>) -> Cmd
         command.arg(word.as_ref());
     }
     command
+}
+
+/// `NAME key word…`
+pub(crate) fn of_key(name: &str, key: &[u8], words: &[&str]) -> Cmd {
+    command([name.as_bytes(), key].into_iter().chain(words.iter().map(|word| word.as_bytes())))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use crate::server::{Server, Url, command, reply};
+use crate::server::{Scan, Server, Url, command};
 
 /// What the names of keys and channels begin with.
 pub(crate) const PREFIX: &str = "unstale-demo";
@@ -55,11 +55,16 @@ impl Hub {
     /// Finds the Redis of a URL and tries it.
     pub(crate) async fn find(url: &str, dotnet: Option<PathBuf>) -> Result<Self, NoHub> {
         let parsed: Url = url.parse().map_err(|error| NoHub::Usage(format!("--redis: {error}")))?;
-        let Some(host) = authority(url) else {
+        let Some((before, host, after)) = authority(url) else {
             let says =
                 "--redis: the demo cuts the links to one server, so it takes redis://HOST[:PORT] alone";
             return Err(NoHub::Usage(says.to_owned()));
         };
+        if dotnet.is_some() && (before != SCHEME || !matches!(after, "" | "/" | "/0")) {
+            let says = "--dotnet: the node of .NET is told HOST[:PORT] alone, so --redis takes no user, password, database or \
+                        option beside it";
+            return Err(NoHub::Usage(says.to_owned()));
+        }
         let host = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
             host.to_owned()
         } else {
@@ -79,7 +84,7 @@ impl Hub {
     /// What a node has to know that comes in by a proxy.
     pub(crate) fn spoke(&self, proxy: SocketAddr) -> Spoke {
         let url = match authority(&self.url) {
-            Some(host) => self.url.replacen(host, &proxy.to_string(), 1),
+            Some((before, _, after)) => format!("{before}{proxy}{after}"),
             None => self.url.clone(),
         };
         Spoke { url, address: proxy, run: self.run.clone(), with_dotnet: self.dotnet.is_some() }
@@ -89,22 +94,13 @@ impl Hub {
     pub(crate) async fn tidy(&self) {
         let Ok(url) = self.url.parse::<Url>() else { return };
         let Ok(server) = Server::connect(url.settings).await else { return };
-        let pattern = format!("*{PREFIX}*{}*", self.run);
-        let mut cursor = "0".to_owned();
-        loop {
-            let scan = command(["SCAN", &cursor, "MATCH", &pattern, "COUNT", "1000"]);
-            let Ok(answer) = server.ask(&scan).await else { return };
-            let [next, keys] = reply::list(&answer) else { return };
-            let keys: Vec<_> = reply::list(keys).iter().filter_map(reply::bytes).collect();
+        let mut scan = Scan::like(format!("*{PREFIX}*{}*", self.run));
+        while let Ok(Some(keys)) = scan.next(&server).await {
             if !keys.is_empty() {
                 let unlink = command([&b"UNLINK"[..]].into_iter().chain(keys.iter().map(AsRef::as_ref)));
                 if server.ask(&unlink).await.is_err() {
                     return;
                 }
-            }
-            cursor = reply::text(next).unwrap_or_default();
-            if cursor == "0" || cursor.is_empty() {
-                return;
             }
         }
     }
@@ -117,12 +113,14 @@ impl Spoke {
     }
 }
 
-/// `HOST[:PORT]` of a URL of one server without TLS, as it stands there.
-fn authority(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("redis://")?;
-    let authority = rest.split(['/', '?']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    (!host.is_empty()).then_some(host)
+/// What a URL of one server without TLS begins with.
+const SCHEME: &str = "redis://";
+
+/// What stands before `HOST[:PORT]` in a URL of one server without TLS, that itself, and what follows it.
+fn authority(url: &str) -> Option<(&str, &str, &str)> {
+    let end = url.strip_prefix(SCHEME)?.find(['/', '?']).map_or(url.len(), |at| SCHEME.len() + at);
+    let begin = url[..end].rfind('@').map_or(SCHEME.len(), |at| at + 1);
+    (begin < end).then(|| (&url[..begin], &url[begin..end], &url[end..]))
 }
 
 #[cfg(test)]
@@ -145,6 +143,9 @@ mod tests {
             ("redis://cache.internal", "redis://127.0.0.1:7000"),
             ("redis://app@cache:6380/2?password_env=P", "redis://app@127.0.0.1:7000/2?password_env=P"),
             ("redis://[::1]:6379", "redis://127.0.0.1:7000"),
+            ("redis://redis", "redis://127.0.0.1:7000"),
+            ("redis://app@app", "redis://app@127.0.0.1:7000"),
+            ("redis://r@r:1/1?password_env=r", "redis://r@127.0.0.1:7000/1?password_env=r"),
         ] {
             assert_eq!(hub(url).spoke(proxy).url, through);
         }
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn only_one_server_without_tls_can_be_cut() {
-        assert_eq!(authority("redis://u@h:1/2"), Some("h:1"));
+        assert_eq!(authority("redis://u@h:1/2"), Some(("redis://u@", "h:1", "/2")));
+        assert_eq!(authority("redis://h?a=@b"), Some(("redis://", "h", "?a=@b")));
         for url in ["rediss://h", "redis+cluster://a,b", "redis+sentinel://a/s", "redis://"] {
             assert_eq!(authority(url), None, "{url}");
         }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use unstale_codec::fusion::Ticks;
+use unstale_port::Error;
 
 use super::channels;
 use super::cluster::Node;
@@ -58,7 +59,7 @@ async fn examine(node: &Node, found: &Found, report: &mut Report) -> usize {
     let now = now();
     for (estate, keys) in &found.estates {
         let read = async {
-            Ok::<_, String>((
+            Ok::<_, Error>((
                 entries::read(&node.server, &keys.entries).await?,
                 entries::read(&node.server, &keys.marks).await?,
             ))
@@ -79,11 +80,13 @@ async fn examine(node: &Node, found: &Found, report: &mut Report) -> usize {
             }
         }
     }
-    for key in &found.registers {
-        report.add(&node.named(registers::check(&node.server, key).await));
+    for check in registers::checks(&node.server, &found.registers).await {
+        report.add(&node.named(check));
     }
     for (namespace, shards) in &found.stores {
-        report.add(&node.named(stores::check(&node.server, namespace, shards).await));
+        if let Some(check) = stores::check(&node.server, namespace, shards).await {
+            report.add(&node.named(check));
+        }
     }
     estates
 }

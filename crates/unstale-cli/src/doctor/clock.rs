@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use unstale_port::Error;
+
 use super::report::Check;
-use crate::server::{Server, command, reply};
+use crate::server::Server;
 
 const TRIES: u32 = 5;
 /// .NET nodes order what they do by wall clocks: what is further apart than this goes wrong in daily work.
@@ -35,16 +37,10 @@ struct Reading {
 }
 
 impl Reading {
-    async fn take(server: &Server) -> Result<Self, String> {
+    async fn take(server: &Server) -> Result<Self, Error> {
         let (began, before) = (Instant::now(), SystemTime::now());
-        let answer = server.ask(&command(["TIME"])).await.map_err(|error| error.to_string())?;
+        let theirs = server.time().await?.as_micros() as i64;
         let round_trip = began.elapsed();
-        let [seconds, micros] = reply::list(&answer) else {
-            return Err("TIME is not answered with a time".to_owned());
-        };
-        let theirs = reply::number(seconds).zip(reply::number(micros));
-        let (seconds, micros) = theirs.ok_or("TIME is not answered with a time")?;
-        let theirs = seconds.saturating_mul(1_000_000).saturating_add(micros);
         let middle = before + round_trip / 2;
         let ours = middle.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros() as i64;
         Ok(Self { ahead_us: theirs.saturating_sub(ours), round_trip })

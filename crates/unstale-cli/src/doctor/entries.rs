@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{Pipeline, Value, pipe};
+use redis::{Cmd, Pipeline, Value, pipe};
 use unstale_codec::fusion::Stored;
+use unstale_port::Error;
 
 use crate::fusion::{Recognised, recognise};
-use crate::server::{Server, reply};
+use crate::server::{Server, is_of_another_type, of_key, reply};
 
 /// Longer envelopes are not fetched.
 const DATA_BYTES_MAX: i64 = 256 << 10;
@@ -42,10 +43,10 @@ pub(super) enum Data {
 }
 
 /// Reads those of the keys that are hashes and still there.
-pub(super) async fn read(server: &Server, keys: &[Bytes]) -> Result<Vec<Entry>, String> {
+pub(super) async fn read(server: &Server, keys: &[Bytes]) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     for batch in keys.chunks(BATCH) {
-        let types = ask(server, batch.iter().map(|key| ["TYPE".into(), key.clone()])).await?;
+        let types = ask(server, batch.iter().map(|key| of_key("TYPE", key, &[]))).await?;
         let is_hash = |value: &Value| reply::text(value).as_deref() == Some("hash");
         let hashes: Vec<Bytes> = batch
             .iter()
@@ -53,66 +54,46 @@ pub(super) async fn read(server: &Server, keys: &[Bytes]) -> Result<Vec<Entry>, 
             .filter(|(_, value)| is_hash(value))
             .map(|(key, _)| key.clone())
             .collect();
-        if hashes.is_empty() {
-            continue;
-        }
-        // A key that becomes something else in between costs its batch.
-        let lives = ask(server, hashes.iter().map(|key| ["PTTL".into(), key.clone()])).await?;
-        let Ok(fields) = ask(server, hashes.iter().map(words(["HMGET", "absexp", "sldexp"]))).await else {
-            continue;
-        };
-        let Ok(lengths) = ask(server, hashes.iter().map(words(["HSTRLEN", "data"]))).await else { continue };
-        let is_short = |length: &Value| reply::number(length).is_some_and(|length| length <= DATA_BYTES_MAX);
-        let wanted: Vec<Bytes> = hashes
-            .iter()
-            .zip(&lengths)
-            .filter(|(_, length)| is_short(length))
-            .map(|(key, _)| key.clone())
-            .collect();
-        let Ok(data) = ask(server, wanted.iter().map(words(["HGET", "data"]))).await else { continue };
-        let mut data = data.iter();
-        for (((key, life), fields), length) in hashes.iter().zip(&lives).zip(&fields).zip(&lengths) {
-            let bytes = if is_short(length) { data.next().and_then(reply::bytes) } else { None };
-            let data = match (&bytes, is_short(length)) {
-                (_, false) => Data::Large,
-                (Some(bytes), true) => recognise(bytes).map_or(Data::Unknown, Data::By),
-                (None, true) => Data::Unknown,
-            };
-            // What is gone by now is no entry any more.
-            if let Some(life) = life_of(life, fields) {
-                entries.push(Entry { key: key.clone(), life, data });
-            }
+        match read_hashes(server, &hashes).await {
+            Ok(read) => entries.extend(read),
+            // A key that has become something else in between costs its batch.
+            Err(error) if is_of_another_type(&error) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(entries)
 }
 
-/// `COMMAND key field…`
-fn words<const N: usize>(command: [&'static str; N]) -> impl Fn(&Bytes) -> Vec<Bytes> {
-    move |key| {
-        let mut words: Vec<Bytes> = command.iter().map(|word| Bytes::from_static(word.as_bytes())).collect();
-        words.insert(1, key.clone());
-        words
-    }
-}
-
-async fn ask(
-    server: &Server,
-    commands: impl Iterator<Item = impl AsRef<[Bytes]>>,
-) -> Result<Vec<Value>, String> {
-    let mut pipeline: Pipeline = pipe();
-    for words in commands {
-        let words = words.as_ref();
-        let Some((name, arguments)) = words.split_first() else { continue };
-        let command = pipeline.cmd(&String::from_utf8_lossy(name));
-        for argument in arguments {
-            command.arg(&argument[..]);
+async fn read_hashes(server: &Server, hashes: &[Bytes]) -> Result<Vec<Entry>, Error> {
+    let lives = ask(server, hashes.iter().map(|key| of_key("PTTL", key, &[]))).await?;
+    let fields = ask(server, hashes.iter().map(|key| of_key("HMGET", key, &["absexp", "sldexp"]))).await?;
+    let lengths = ask(server, hashes.iter().map(|key| of_key("HSTRLEN", key, &["data"]))).await?;
+    let is_short = |length: &Value| reply::number(length).is_some_and(|length| length <= DATA_BYTES_MAX);
+    let wanted = hashes.iter().zip(&lengths).filter(|(_, length)| is_short(length));
+    let data = ask(server, wanted.map(|(key, _)| of_key("HGET", key, &["data"]))).await?;
+    let mut data = data.iter();
+    let mut entries = Vec::new();
+    for (((key, life), fields), length) in hashes.iter().zip(&lives).zip(&fields).zip(&lengths) {
+        let bytes = if is_short(length) { data.next().and_then(reply::bytes) } else { None };
+        let data = match (&bytes, is_short(length)) {
+            (_, false) => Data::Large,
+            (Some(bytes), true) => recognise(bytes).map_or(Data::Unknown, Data::By),
+            (None, true) => Data::Unknown,
+        };
+        // What is gone by now is no entry any more.
+        if let Some(life) = life_of(life, fields) {
+            entries.push(Entry { key: key.clone(), life, data });
         }
     }
-    if pipeline.is_empty() {
-        return Ok(Vec::new());
+    Ok(entries)
+}
+
+async fn ask(server: &Server, commands: impl Iterator<Item = Cmd>) -> Result<Vec<Value>, Error> {
+    let mut pipeline: Pipeline = pipe();
+    for command in commands {
+        pipeline.add_command(command);
     }
-    server.ask_all(&pipeline).await.map_err(|error| error.to_string())
+    if pipeline.is_empty() { Ok(Vec::new()) } else { server.ask_all(&pipeline).await }
 }
 
 fn life_of(left: &Value, fields: &Value) -> Option<Life> {

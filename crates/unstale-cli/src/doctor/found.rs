@@ -41,7 +41,7 @@ pub(super) struct Found {
     limit: usize,
 }
 
-/// More estates than this are taken for keys of something else.
+/// More estates, stores or registers than this are taken for keys of something else.
 const ESTATES_MAX: usize = 64;
 
 impl Found {
@@ -52,22 +52,23 @@ impl Found {
 
     pub(super) fn see(&mut self, key: Bytes) {
         let Ok(name) = std::str::from_utf8(&key) else { return };
-        if let Some((stem, rest)) = braced(name) {
-            let namespace = stem.rsplit_once(':').map_or(stem, |(namespace, _)| namespace).to_owned();
-            match rest {
-                "m" => {
-                    let shards = self.stores.entry(namespace).or_default();
+        match braced(name) {
+            Some((namespace, shard, "m")) if is_number(shard) => {
+                if self.stores.len() < ESTATES_MAX || self.stores.contains_key(namespace) {
+                    let shards = self.stores.entry(namespace.to_owned()).or_default();
                     if shards.len() < self.limit {
                         shards.push(key);
                     }
-                    return;
                 }
-                "register" if self.registers.len() < self.limit => {
-                    self.registers.push(key);
-                    return;
-                }
-                _ => {}
+                return;
             }
+            Some((_, _, "register")) => {
+                if self.registers.len() < ESTATES_MAX {
+                    self.registers.push(key);
+                }
+                return;
+            }
+            _ => {}
         }
         let Some((estate, cache_key)) = Estate::of(name) else { return };
         let is_mark = cache_key.contains(estate.tag_prefix());
@@ -122,9 +123,15 @@ impl Estate {
     }
 }
 
-/// `{STEM}:rest`
-fn braced(name: &str) -> Option<(&str, &str)> {
-    name.strip_prefix('{')?.split_once("}:")
+/// `{NAMESPACE:SHARD}:rest`, `{PREFIX:GROUP}:rest`
+fn braced(name: &str) -> Option<(&str, &str, &str)> {
+    let (stem, rest) = name.strip_prefix('{')?.split_once("}:")?;
+    let (before, after) = stem.rsplit_once(':')?;
+    Some((before, after, rest))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -145,6 +152,9 @@ mod tests {
             "{unstale:3}:m",
             "{unstale:0}:r005users:7",
             "{unstale:shop}:register",
+            "{u1}:m",
+            "{user:x}:m",
+            "{u1}:register",
             "mov2:x",
             "plain",
         ] {
@@ -165,7 +175,9 @@ mod tests {
             list
         };
         assert_eq!(sorted(seen), sorted(expected));
-        assert_eq!(found.stores.get("unstale").map(Vec::len), Some(2));
+        let stores: Vec<_> =
+            found.stores.iter().map(|(name, shards)| (name.as_str(), shards.len())).collect();
+        assert_eq!(stores, [("unstale", 2)]);
         assert_eq!(found.registers, ["{unstale:shop}:register"]);
     }
 
@@ -175,7 +187,12 @@ mod tests {
         for number in 0..1_000 {
             found.see(format!("v2:user:{number}").into());
             found.see(format!("app{number}:v2:x").into());
+            found.see(format!("{{user{number}:1}}:m").into());
+            found.see(format!("{{user0:{number}}}:m").into());
+            found.see(format!("{{user:{number}}}:register").into());
         }
+        assert_eq!((found.stores.len(), found.registers.len()), (ESTATES_MAX, ESTATES_MAX));
+        assert_eq!(found.stores["user0"].len(), 10);
         assert_eq!(found.estates.len(), ESTATES_MAX);
         let keys = found.estates.values().max_by_key(|keys| keys.count).expect("some");
         assert_eq!((keys.count, keys.entries.len()), (1_000, 10));

@@ -8,10 +8,11 @@ use redis::pipe;
 use serde_json::json;
 use tokio::time::sleep;
 use unstale_codec::native;
+use unstale_port::Error;
 
 use super::estate::words;
 use super::report::{Check, Status};
-use crate::server::{Server, command, reply};
+use crate::server::{Server, is_of_another_type, of_key, reply};
 
 /// Members renew their entries more often than this.
 const LOOK_AGAIN: Duration = Duration::from_millis(1_500);
@@ -36,21 +37,35 @@ struct Listing {
     ended: i64,
 }
 
-pub(super) async fn check(server: &Server, key: &Bytes) -> Check {
-    let group = group(key);
-    let looked = async {
-        let before = Listing::read(server, key).await?;
-        sleep(LOOK_AGAIN).await;
-        Ok::<_, String>((before, Listing::read(server, key).await?))
-    };
-    match looked.await {
-        Ok((before, after)) => describe(&group, &before, &after),
-        Err(error) => Check::warn(
-            "register",
-            format!("unstale: the register of the group {group} cannot be read: {error}"),
-        )
-        .fact("group", group),
+/// What is found of each, all looked at twice with one wait between; nothing of those that other programs name alike.
+pub(super) async fn checks(server: &Server, keys: &[Bytes]) -> Vec<Check> {
+    let mut listings = Vec::new();
+    for key in keys {
+        // What is of another program now is so the second time.
+        if let Some(before) = Listing::read(server, key).await.transpose() {
+            listings.push((key, before));
+        }
     }
+    if listings.iter().any(|(_, before)| before.is_ok()) {
+        sleep(LOOK_AGAIN).await;
+    }
+    let mut checks = Vec::new();
+    for (key, before) in listings {
+        let group = group(key);
+        let looked = match before {
+            Ok(before) => Listing::read(server, key).await.map(|after| Some((before, after?))),
+            Err(error) => Err(error),
+        };
+        match looked {
+            Ok(Some((before, after))) => checks.push(describe(&group, &before, &after)),
+            Ok(None) => {}
+            Err(error) => {
+                let says = format!("unstale: the register of the group {group} cannot be read: {error}");
+                checks.push(Check::warn("register", says).fact("group", group));
+            }
+        }
+    }
+    checks
 }
 
 /// `{PREFIX:GROUP}:register`
@@ -105,28 +120,27 @@ fn describe(group: &str, before: &Listing, after: &Listing) -> Check {
 }
 
 impl Listing {
-    async fn read(server: &Server, key: &Bytes) -> Result<Self, String> {
-        let words = ["HMGET", "era", "live", "first", "next"].map(|word| Bytes::from_static(word.as_bytes()));
-        let mut head = words.to_vec();
-        head.insert(1, key.clone());
-        let head = server.ask(&command(head)).await.map_err(|error| error.to_string())?;
-        let [era, live, first, next] = reply::list(&head) else { return Err("it is no hash".to_owned()) };
-        let number = |value| reply::number(value).unwrap_or_default();
-        let mut listing = Self {
-            era: reply::text(era).unwrap_or_default(),
-            ended: number(next).saturating_sub(number(first)),
-            ..Self::default()
+    /// None where the key is gone, or of another program.
+    async fn read(server: &Server, key: &Bytes) -> Result<Option<Self>, Error> {
+        let head = match server.ask(&of_key("HMGET", key, &["era", "live", "first", "next"])).await {
+            Ok(head) => head,
+            Err(error) if is_of_another_type(&error) => return Ok(None),
+            Err(error) => return Err(error),
         };
+        let [era, live, first, next] = reply::list(&head) else { return Ok(None) };
+        let Some(era) = reply::text(era) else { return Ok(None) };
+        let number = |value| reply::number(value).unwrap_or_default();
+        let mut listing = Self { era, ended: number(next).saturating_sub(number(first)), ..Self::default() };
         let slots = reply::text(live).unwrap_or_default();
         let mut rows = pipe();
         for slot in slots.split(' ').filter(|slot| !slot.is_empty()).take(MEMBERS_MAX) {
-            rows.cmd("HMGET").arg(&key[..]).arg(format!("a:{slot}")).arg(format!("n:{slot}"));
+            rows.add_command(of_key("HMGET", key, &[&format!("a:{slot}"), &format!("n:{slot}")]));
         }
         if rows.is_empty() {
-            return Ok(listing);
+            return Ok(Some(listing));
         }
-        for row in server.ask_all(&rows).await.map_err(|error| error.to_string())? {
-            let [about, renewals] = reply::list(&row) else { return Err("it is no register".to_owned()) };
+        for row in server.ask_all(&rows).await? {
+            let [about, renewals] = reply::list(&row) else { continue };
             // One that left in between is none.
             let Some(about) = reply::bytes(about) else { continue };
             match member(&about, reply::number(renewals).unwrap_or_default()) {
@@ -134,7 +148,7 @@ impl Listing {
                 None => listing.strange += 1,
             }
         }
-        Ok(listing)
+        Ok(Some(listing))
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::exit::Exit;
+use crate::terminal::plain;
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Check {
             .and_then(Value::as_str)
             .map(|node| format!("{node}: "))
             .unwrap_or_default();
-        format!("  {:<5} {:<12} {node}{}\n", self.status.word(), self.name, self.says)
+        plain(&format!("  {:<5} {:<12} {node}{}", self.status.word(), self.name, self.says)) + "\n"
     }
 
     fn json(&self, url: &str) -> String {
@@ -147,4 +148,16 @@ fn print(text: &str) {
     let mut out = io::stdout().lock();
     // Where the reader has gone the exit code still tells.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_named_moves_no_cursor() {
+        let check = Check::ok("channel", "a\u{1b}[2J\r").fact("node", "b\u{7}");
+        let words = check.words();
+        assert!(words.ends_with('\n') && !words.trim_end().contains(char::is_control), "{words:?}");
+    }
 }

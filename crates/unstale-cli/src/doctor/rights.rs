@@ -9,6 +9,9 @@ use super::keys::{LIFE_SECONDS, Own};
 use super::report::{Check, Status};
 use crate::server::{Server, command};
 
+/// What EVALSHA, FUNCTION LOAD and FCALL say where nothing is found, nothing loaded.
+const ANSWERS: [&str; 3] = ["NOSCRIPT", "No functions registered", "Function not found"];
+
 /// A right, and who needs it.
 struct Right {
     name: &'static str,
@@ -125,9 +128,10 @@ impl Right {
     }
 }
 
-/// An error that only somebody gets who may ask.
+/// An error that only somebody gets who may ask, of a server that has the command and would do it.
 fn is_allowed(error: &Error) -> bool {
-    error.kind() == Kind::Rejected && !error.to_string().contains("OOM")
+    let text = error.to_string();
+    error.kind() == Kind::Rejected && ANSWERS.iter().any(|answer| text.contains(answer))
 }
 
 fn advice(error: &Error, own: &Own) -> String {
@@ -166,5 +170,33 @@ async fn subscribe(server: &Server, own: &Own) -> Check {
             Check::ok("right", "subscribe: allowed").fact("right", "subscribe")
         }
         Err(_) => Check::fail("right", "subscribe: no answer").fact("right", "subscribe"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unstale_port::Retry;
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_command_itself_answers_shows_that_it_is_allowed() {
+        let refused = |kind, line: &str| Error::new(kind, Retry::Never, "command", line);
+        for line in [
+            "NOSCRIPT No matching script. Please use EVAL.",
+            "ERR No functions registered",
+            "ERR Function not found",
+        ] {
+            assert!(is_allowed(&refused(Kind::Rejected, line)), "{line}");
+        }
+        for line in [
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+            "ERR unknown command 'FCALL', with args beginning with: 'unstale_doctor'",
+            "ERR unknown subcommand 'LOAD'. Try FUNCTION HELP.",
+        ] {
+            assert!(!is_allowed(&refused(Kind::Rejected, line)), "{line}");
+        }
+        assert!(!is_allowed(&refused(Kind::Unauthenticated, "NOPERM this user has no permissions")));
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use redis::Value;
 use serde_json::json;
+use unstale_port::Error;
 
 use super::report::Check;
-use crate::server::{Server, command, reply};
+use crate::server::{Server, is_of_another_type, of_key, reply};
 
 /// What a shard says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,23 +21,25 @@ struct Shard {
 /// Shards of one namespace that are looked into.
 const SHARDS_MAX: usize = 1_024;
 
-pub(super) async fn check(server: &Server, namespace: &str, marks: &[Bytes]) -> Check {
+/// What is found of the store; nothing where other programs name their keys alike.
+pub(super) async fn check(server: &Server, namespace: &str, marks: &[Bytes]) -> Option<Check> {
     let mut shards = Vec::new();
     let mut caches = BTreeSet::new();
     for key in marks.iter().take(SHARDS_MAX) {
         match read(server, key).await {
-            Ok((shard, names)) => {
+            Ok(Some((shard, names))) => {
                 shards.push(shard);
                 caches.extend(names);
             }
+            Ok(None) => {}
             Err(error) => {
-                return Check::warn(
-                    "store",
-                    format!("unstale: the store `{namespace}` cannot be read: {error}"),
-                )
-                .fact("namespace", namespace);
+                let says = format!("unstale: the store `{namespace}` cannot be read: {error}");
+                return Some(Check::warn("store", says).fact("namespace", namespace));
             }
         }
+    }
+    if shards.is_empty() {
+        return None;
     }
     let expected: BTreeSet<i64> = shards.iter().map(|shard| shard.shards).collect();
     let changes: i64 = shards.iter().map(|shard| shard.changes).sum();
@@ -58,35 +62,38 @@ pub(super) async fn check(server: &Server, namespace: &str, marks: &[Bytes]) -> 
         Check::ok("store", says)
     };
     let generations: Vec<_> = shards.iter().map(|shard| format!("{:032x}", shard.generation)).collect();
-    check
+    let check = check
         .fact("namespace", namespace)
         .fact("shards", shards.len())
         .fact("shards_chosen", expected.first().copied())
         .fact("generations", json!(generations))
         .fact("changes", changes)
-        .fact("caches", json!(names))
+        .fact("caches", json!(names));
+    Some(check)
 }
 
-/// The shard, and the caches that have marks of their own in it.
-async fn read(server: &Server, key: &Bytes) -> Result<(Shard, Vec<String>), String> {
-    let words = |words: &[&str]| {
-        let mut all: Vec<Bytes> = words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-        all.insert(1, key.clone());
-        command(all)
+/// The shard, and the caches that have marks of their own in it; nothing where the key is of another program.
+async fn read(server: &Server, key: &Bytes) -> Result<Option<(Shard, Vec<String>)>, Error> {
+    let head = match server.ask(&of_key("HMGET", key, &["g", "n", "s"])).await {
+        Ok(head) => head,
+        Err(error) if is_of_another_type(&error) => return Ok(None),
+        Err(error) => return Err(error),
     };
-    let head = server.ask(&words(&["HMGET", "g", "n", "s"])).await.map_err(|error| error.to_string())?;
-    let [generation, changes, shards] = reply::list(&head) else {
-        return Err("its marks are no hash".to_owned());
-    };
-    let generation = reply::bytes(generation).ok_or("its marks have no generation")?;
-    let shard = Shard {
-        generation: u128::from_be_bytes(generation.as_ref().try_into().unwrap_or_default()),
-        changes: reply::number(changes).unwrap_or_default(),
-        shards: reply::number(shards).unwrap_or_default(),
-    };
+    let Some(shard) = Shard::of(&head) else { return Ok(None) };
     // A thousand caches have marks of their own at most.
-    let fields = server.ask(&words(&["HKEYS"])).await.map_err(|error| error.to_string())?;
+    let fields = server.ask(&of_key("HKEYS", key, &[])).await?;
     let names = reply::list(&fields).iter().filter_map(reply::text);
     let names = names.filter_map(|field| field.strip_prefix('c').map(str::to_owned)).collect();
-    Ok((shard, names))
+    Ok(Some((shard, names)))
+}
+
+impl Shard {
+    fn of(head: &Value) -> Option<Self> {
+        let [generation, changes, shards] = reply::list(head) else { return None };
+        Some(Self {
+            generation: u128::from_be_bytes(reply::bytes(generation)?.as_ref().try_into().ok()?),
+            changes: reply::number(changes)?,
+            shards: reply::number(shards)?,
+        })
+    }
 }

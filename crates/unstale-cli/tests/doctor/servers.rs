@@ -53,6 +53,19 @@ async fn rights_that_are_missing_are_named_with_who_needs_them() {
 }
 
 #[tokio::test]
+async fn entries_that_the_user_may_not_read_are_said_and_not_passed_over() {
+    needs!(Program::RedisServer);
+    let options = Redis::options().acl("user app on >pw ~* &* +@all -hmget");
+    let redis = options.start().await.expect("it starts");
+    redis.command(&["HSET", "v2:user:1", "absexp", "-1", "sldexp", "-1", "data", "x"]).await.expect("set");
+    let url = format!("redis://app@{}?password_env=P", redis.address());
+    let examined = examine(&[&url, "--read-only"], &[("P", "pw")]).await;
+    let entries = examined.check("entries");
+    assert_eq!(entries["status"], "warn", "{entries}");
+    assert!(says(entries).contains("'hmget'") && says(entries).contains("v2:*"), "{entries}");
+}
+
+#[tokio::test]
 async fn nothing_is_tried_when_only_reading_is_asked_for() {
     needs!(Program::RedisServer);
     let redis = Redis::start().await.expect("it starts");

@@ -53,3 +53,21 @@ async fn members_of_a_group_are_listed_with_their_leases() {
         "{register}"
     );
 }
+
+#[tokio::test]
+async fn keys_of_others_that_are_named_alike_are_no_findings() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    for command in [
+        &["SET", "{user:1}:m", "x"][..],
+        &["HSET", "{user:2}:m", "g", "short", "n", "1", "s", "1"],
+        &["HSET", "{user:3}:m", "mail", "x"],
+        &["SET", "{user:1}:register", "x"],
+        &["HSET", "{user:2}:register", "since", "2020"],
+    ] {
+        redis.command(command).await.expect("set");
+    }
+    let examined = examine(&[&redis.url(), "--read-only"], &[]).await;
+    assert_eq!(examined.named("store").count() + examined.named("register").count(), 0, "{}", examined.text);
+    assert_eq!(examined.code, Some(0), "{}", examined.text);
+}
