@@ -23,11 +23,11 @@ mod supervisor;
 mod verdict;
 
 use std::error::Error;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::terminal::complain;
 
 use hub::{Hub, NoHub};
 pub(crate) use kinds::Kinds;
@@ -92,44 +92,33 @@ pub(crate) fn run(options: &Options) -> Exit {
     let schedule = Schedule::new(options.length, options.nodes, options.kinds, way, Random::new(seed));
     let Some(schedule) = schedule else {
         let shortest = way.shortest_with_faults().as_secs();
-        complain(&format!(
+        let says = format!(
             "{} s have no room for faults: use --seconds {shortest} or more, or --faults=none",
             options.length.as_secs()
-        ));
-        return Exit::Usage;
-    };
-    let recording = match Recording::start(options.record.as_deref()) {
-        Ok(recording) => recording,
-        Err(error) => {
-            let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            complain(&format!("no history can be recorded there: {error}{reason}"));
-            return Exit::Usage;
-        }
+        );
+        return complain("demo", says, Exit::Usage);
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&error.to_string());
-            return Exit::Bug;
-        }
+        Err(error) => return complain("demo", error, Exit::Bug),
     };
     let hub = match runtime.block_on(hub(options)) {
         Ok(hub) => hub,
-        Err(NoHub::Usage(why)) => {
-            complain(&why);
-            return Exit::Usage;
-        }
-        Err(NoHub::Unavailable(why)) => {
-            complain(&why);
-            return Exit::Unavailable;
+        Err(NoHub::Usage(why)) => return complain("demo", why, Exit::Usage),
+        Err(NoHub::Unavailable(why)) => return complain("demo", why, Exit::Unavailable),
+    };
+    // Last, since it replaces the history that is there.
+    let recording = match Recording::start(options.record.as_deref()) {
+        Ok(recording) => recording,
+        Err(error) => {
+            let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            let says = format!("no history can be recorded there: {error}{reason}");
+            return complain("demo", says, Exit::Usage);
         }
     };
     let outcome = runtime.block_on(supervisor::run(options, hub, seed, schedule, recording));
-    outcome.unwrap_or_else(|error| {
-        complain(&error);
-        Exit::Bug
-    })
+    outcome.unwrap_or_else(|error| complain("demo", error, Exit::Bug))
 }
 
 /// The Redis where the nodes meet, if they are to.
@@ -160,9 +149,4 @@ fn dotnet_node() -> Result<PathBuf, NoHub> {
         program.display()
     );
     Err(NoHub::Usage(says))
-}
-
-fn complain(error: &str) {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "unstale demo: {error}");
 }

@@ -32,7 +32,7 @@ async fn over_a_redis_every_fault_ends_coherent_and_nothing_is_left_there() {
         assert!(verdict["judged"][judged].as_u64() > Some(50), "{judged} in {verdict:#}");
     }
     assert!(verdict["frames_lost"].as_u64() > Some(0), "a cut loses something: {verdict:#}");
-    assert!(verdict["dotnet_stale_reads"].is_null(), "{verdict:#}");
+    assert!(verdict["dotnet_stale_reads"].is_null() && verdict["dotnet_reads"].is_null(), "{verdict:#}");
     assert_eq!(redis.command(&["DBSIZE"]).await.expect("an answer").number(), Some(0));
 }
 
@@ -59,7 +59,11 @@ async fn a_live_dotnet_node_shares_the_cache_and_its_stale_reads_are_counted_apa
     let (code, verdict, error) = demo(&arguments, &environment).await;
     assert_eq!((code, &verdict["verdict"]), (Some(0), &json!("coherent")), "{verdict:#} {error}");
     assert_eq!((&verdict["nodes"], &verdict["stale_reads"]), (&json!(4), &json!(0)));
-    assert!(verdict["dotnet_stale_reads"].is_u64(), "{verdict:#}");
+    let (reads, stale) = (verdict["dotnet_reads"].as_u64(), verdict["dotnet_stale_reads"].as_u64());
+    assert!(reads > Some(50) && stale.is_some() && stale <= reads, "{verdict:#}");
+    for kind in ["kill", "pause", "cut"] {
+        assert!(verdict["faults"][kind].as_u64() >= Some(1), "{verdict:#}");
+    }
     assert_eq!(redis.command(&["DBSIZE"]).await.expect("an answer").number(), Some(0));
 }
 
@@ -82,7 +86,17 @@ async fn what_cannot_run_says_what_to_do() {
         assert_eq!(ended, Some(code), "{arguments:?}: {error}");
         assert!(error.contains(part) && !error.contains("sesame"), "{part} in {error}");
     }
+    // Any program does: it is not started.
+    let somewhere = [("FUSIONCACHE_NODE", env!("CARGO_BIN_EXE_unstale")), ("P", "pw")];
+    for rest in ["/3", "/0?password_env=P", "?password_env=P"] {
+        let (ended, _, error) = demo(&["--redis", &format!("{url}{rest}"), "--dotnet"], &somewhere).await;
+        assert!(ended == Some(64) && error.contains("HOST[:PORT] alone"), "{rest}: {error}");
+    }
     redis.kill();
-    let (ended, _, error) = demo(&["--redis", &url], &[]).await;
+    let record = redis.folder().join("run.history");
+    std::fs::write(&record, "an earlier run").expect("written");
+    let arguments = ["--redis", &url, "--record", record.to_str().expect("text")];
+    let (ended, _, error) = demo(&arguments, &[]).await;
     assert_eq!(ended, Some(69), "{error}");
+    assert_eq!(std::fs::read_to_string(&record).expect("it is there"), "an earlier run");
 }

@@ -30,6 +30,9 @@ pub(crate) struct Verdict {
     pub(crate) writes: u64,
     /// Reads that broke a promise; those of a .NET node are not among them.
     pub(crate) stale_reads: u64,
+    /// Where a .NET node took part: its reads that were compared with announced writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dotnet_reads: Option<u64>,
     /// Where a .NET node took part: its reads that were older than a write announced before they began. It promises nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dotnet_stale_reads: Option<u64>,
@@ -140,6 +143,7 @@ impl Verdict {
             reads: totals.reads,
             writes: totals.writes,
             stale_reads: found.stale_reads(),
+            dotnet_reads: run.dotnet.map(|_| found.dotnet.reads),
             dotnet_stale_reads: run.dotnet.map(|_| found.dotnet.stale),
             frames_lost: totals.lost,
             frames_repaired: totals.repaired,
@@ -227,11 +231,10 @@ impl Verdict {
                 "The last write of {rows} rows was never said (its process was killed before, or it could not be announced): nobody promises those."
             )?;
         }
-        if let Some(stale) = self.dotnet_stale_reads {
+        if let (Some(reads), Some(stale)) = (self.dotnet_reads, self.dotnet_stale_reads) {
             writeln!(
                 f,
-                "The .NET node, which promises nothing, answered {stale} of {} reads with a value older than a write announced before.",
-                found.dotnet.reads
+                "The .NET node, which promises nothing, answered {stale} of {reads} reads with a value older than a write announced before."
             )?;
         }
         self.write_figures(f)?;
