@@ -15,6 +15,7 @@ use self::plan::Done;
 use crate::exit::Exit;
 use crate::fusion::Serializer;
 use crate::server::{Server, Url};
+use crate::terminal::complain;
 
 /// Tells every node that something is out of date: one key, what carries a tag, or all of a cache.
 ///
@@ -77,21 +78,21 @@ struct Subject {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How the unstale nodes are configured")]
 struct NativeNodes {
-    /// The group of their backplane
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    group: String,
-    /// What the names of their keys and channels begin with
-    #[arg(long, value_name = "NAME", default_value = "unstale")]
-    prefix: String,
+    /// The group of their backplane [default: default]
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// What the names of their keys and channels begin with [default: unstale]
+    #[arg(long, value_name = "NAME")]
+    prefix: Option<String>,
     /// The cluster that they are nodes of; default: the name of the group
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
-    /// The namespace of their second level
-    #[arg(long, value_name = "NAME", default_value = "unstale")]
-    namespace: String,
-    /// What --key is
-    #[arg(long, value_enum, value_name = "TYPE", default_value_t = KeyType::Text)]
-    key_type: KeyType,
+    /// The namespace of their second level [default: unstale]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_l2")]
+    namespace: Option<String>,
+    /// What --key is [default: text]
+    #[arg(long, value_enum, value_name = "TYPE")]
+    key_type: Option<KeyType>,
 }
 
 /// How FusionCache nodes are configured, which nothing in a Redis says.
@@ -99,22 +100,22 @@ struct NativeNodes {
 #[command(next_help_heading = "How the FusionCache nodes are configured")]
 struct FusionNames {
     /// CacheKeyPrefix
-    #[arg(long, value_name = "PREFIX", default_value = "")]
-    key_prefix: String,
+    #[arg(long, value_name = "PREFIX")]
+    key_prefix: Option<String>,
     /// BackplaneChannelPrefix, if it is not the name of the cache
     #[arg(long, value_name = "PREFIX")]
     channel_prefix: Option<String>,
     /// InstanceName of the Redis cache
-    #[arg(long, value_name = "NAME", default_value = "")]
-    instance_name: String,
-    /// Where keys in Redis have the version
-    #[arg(long, value_enum, value_name = "PLACE", default_value_t = Modifier::Prefix)]
-    key_modifier: Modifier,
+    #[arg(long, value_name = "NAME")]
+    instance_name: Option<String>,
+    /// Where keys in Redis have the version [default: prefix]
+    #[arg(long, value_enum, value_name = "PLACE")]
+    key_modifier: Option<Modifier>,
     /// SetToSafeStrings was called
     #[arg(long)]
     safe_strings: bool,
     /// The serializer of marks; default: the one that entries were written by
-    #[arg(long, value_enum, value_name = "NAME")]
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["key", "no_l2"])]
     serializer: Option<Serializer>,
 }
 
@@ -166,36 +167,33 @@ Exit codes: 0 it was sent, 64 bad usage, 65 what is in the second level does not
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     let url: Url = match arguments.url.parse() {
         Ok(url) => url,
-        Err(error) => return complain(&error.to_string(), Exit::Usage),
+        Err(error) => return complain("send", error, Exit::Usage),
     };
     let target = match arguments.target() {
         Ok(target) => target,
-        Err(error) => return complain(&error, Exit::Usage),
+        Err(error) => return complain("send", error, Exit::Usage),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(send(arguments, &url, &target)),
-        Err(error) => complain(&error.to_string(), Exit::Bug),
+        Err(error) => complain("send", error, Exit::Bug),
     }
-}
-
-fn complain(error: &str, exit: Exit) -> Exit {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "unstale send: {error}");
-    exit
 }
 
 async fn send(arguments: &Arguments, url: &Url, target: &Target) -> Exit {
     match target {
         Target::Fusion(target) => send_fusion(arguments, url, target).await,
-        Target::Native(target) if arguments.dry_run => print(&target.dry(arguments.json)),
+        Target::Native(target) if arguments.dry_run => match target.dry(arguments.json) {
+            Ok(told) => print(&told),
+            Err(error) => complain("send", error, Exit::Usage),
+        },
         Target::Native(target) => {
             if let Err(error) = url.settings.probe().await {
-                return complain(&format!("{url}: {error}"), Exit::Unavailable);
+                return complain("send", format!("{url}: {error}"), Exit::Unavailable);
             }
             match target.send(url.settings.clone(), arguments.json).await {
                 Ok(told) => print(&told),
-                Err((error, exit)) => complain(&error, exit),
+                Err((error, exit)) => complain("send", error, exit),
             }
         }
     }
@@ -204,18 +202,18 @@ async fn send(arguments: &Arguments, url: &Url, target: &Target) -> Exit {
 async fn send_fusion(arguments: &Arguments, url: &Url, target: &fusion::Target) -> Exit {
     let server = match Server::connect(url.settings.clone()).await {
         Ok(server) => server,
-        Err(error) => return complain(&format!("{url}: {error}"), Exit::Unavailable),
+        Err(error) => return complain("send", format!("{url}: {error}"), Exit::Unavailable),
     };
     let plan = match fusion::plan(&server, target).await {
         Ok(plan) => plan,
-        Err(error) => return complain(&error.says, error.exit),
+        Err(error) => return complain("send", error.says, error.exit),
     };
     if arguments.dry_run {
         return print(&if arguments.json { plan.json() } else { plan.words() });
     }
     match plan.carry_out(&server).await {
         Ok(done) => print(&told(&done, arguments.json)),
-        Err(error) => complain(&error, Exit::Unavailable),
+        Err(error) => complain("send", error, Exit::Unavailable),
     }
 }
 
@@ -230,19 +228,50 @@ fn print(text: &str) -> Exit {
     Exit::Fine
 }
 
+impl NativeNodes {
+    /// An option that was given.
+    fn given(&self) -> Option<&'static str> {
+        let Self { group, prefix, cluster, namespace, key_type } = self;
+        first([
+            ("--group", group.is_some()),
+            ("--prefix", prefix.is_some()),
+            ("--cluster", cluster.is_some()),
+            ("--namespace", namespace.is_some()),
+            ("--key-type", key_type.is_some()),
+        ])
+    }
+}
+
+fn first<const N: usize>(options: [(&'static str, bool); N]) -> Option<&'static str> {
+    options.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+}
+
 impl FusionNames {
+    /// An option that was given.
+    fn given(&self) -> Option<&'static str> {
+        let Self { key_prefix, channel_prefix, instance_name, key_modifier, safe_strings, serializer } = self;
+        first([
+            ("--key-prefix", key_prefix.is_some()),
+            ("--channel-prefix", channel_prefix.is_some()),
+            ("--instance-name", instance_name.is_some()),
+            ("--key-modifier", key_modifier.is_some()),
+            ("--safe-strings", *safe_strings),
+            ("--serializer", serializer.is_some()),
+        ])
+    }
+
     fn names(&self, cache: &str) -> Names {
         // .NET's own defaults of `SetToSafeStrings`.
         let strings =
             if self.safe_strings { InternalStrings::safe('-', '_') } else { InternalStrings::default() };
         Names {
             channel_prefix: self.channel_prefix.clone().unwrap_or_else(|| cache.to_owned()),
-            key_prefix: self.key_prefix.clone(),
-            instance_name: self.instance_name.clone(),
+            key_prefix: self.key_prefix.clone().unwrap_or_default(),
+            instance_name: self.instance_name.clone().unwrap_or_default(),
             modifier: match self.key_modifier {
-                Modifier::Prefix => KeyModifier::Prefix,
-                Modifier::Suffix => KeyModifier::Suffix,
-                Modifier::None => KeyModifier::None,
+                None | Some(Modifier::Prefix) => KeyModifier::Prefix,
+                Some(Modifier::Suffix) => KeyModifier::Suffix,
+                Some(Modifier::None) => KeyModifier::None,
             },
             strings,
         }

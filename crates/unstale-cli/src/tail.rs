@@ -21,6 +21,7 @@ use self::line::Line;
 use self::tally::Tally;
 use crate::exit::Exit;
 use crate::server::Url;
+use crate::terminal::complain;
 
 /// Follows what is published on a Redis, each message with its time, source, act, key and age; what is no message is shown
 /// in hexadecimal digits with the reason. It goes on over lost connections, and says what it may have missed. It reads and
@@ -36,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, value_name = "CODEC", default_value_t = CodecName::Fusion)]
     codec: CodecName,
     /// Only this channel; may be given several times. Default: every backplane of the codec
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["cache_name", "group"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["cache_name", "group", "prefix"])]
     channel: Vec<String>,
     /// Only this cache: of fusion its channel, of native its acts and those on all caches
     #[arg(long, value_name = "NAME")]
@@ -44,9 +45,9 @@ pub(crate) struct Arguments {
     /// Of native, only this group, and what it puts into a stream, too
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
-    /// Of native, what the names of keys and channels begin with
-    #[arg(long, value_name = "NAME", default_value = "unstale")]
-    prefix: String,
+    /// Of native, what the names of keys and channels begin with [default: unstale]
+    #[arg(long, value_name = "NAME")]
+    prefix: Option<String>,
     /// Of native, also beats, greetings and other messages without acts
     #[arg(long)]
     all: bool,
@@ -84,33 +85,29 @@ Exit codes: 0 it ended as it should, 64 bad usage, 69 the Redis cannot be reache
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     let url: Url = match arguments.url.parse() {
         Ok(url) => url,
-        Err(error) => return complain(&error.to_string(), Exit::Usage),
+        Err(error) => return complain("tail", error, Exit::Usage),
     };
-    if arguments.group.is_some() && arguments.codec != CodecName::Native {
-        return complain("--group is of --codec native", Exit::Usage);
+    if arguments.codec == CodecName::Fusion
+        && let Some(option) = arguments.native()
+    {
+        return complain("tail", format!("{option} is of --codec native"), Exit::Usage);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(follow(arguments, &url)),
-        Err(error) => complain(&error.to_string(), Exit::Bug),
+        Err(error) => complain("tail", error, Exit::Bug),
     }
-}
-
-fn complain(error: &str, exit: Exit) -> Exit {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "unstale tail: {error}");
-    exit
 }
 
 async fn follow(arguments: &Arguments, url: &Url) -> Exit {
     if let Err(error) = url.settings.probe().await {
-        return complain(&format!("{url}: {error}"), Exit::Unavailable);
+        return complain("tail", format!("{url}: {error}"), Exit::Unavailable);
     }
     let signals = signal(SignalKind::interrupt())
         .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
     let (interrupt, terminate) = match signals {
         Ok(signals) => signals,
-        Err(error) => return complain(&error.to_string(), Exit::Bug),
+        Err(error) => return complain("tail", error, Exit::Bug),
     };
     let topics = arguments.topics();
     let mut feed = Feed::open(&url.settings, topics.clone(), arguments.stream());
@@ -119,6 +116,7 @@ async fn follow(arguments: &Arguments, url: &Url) -> Exit {
         tally: Tally::default(),
         repeats: Repeats::default(),
         lost: None,
+        unread: None,
         topics: topics.iter().map(name).collect(),
     };
     let due = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds.into()));
@@ -160,6 +158,8 @@ struct Tail<'a> {
     repeats: Repeats,
     /// Since when nothing is heard.
     lost: Option<Instant>,
+    /// Since when the stream is not read.
+    unread: Option<Instant>,
     topics: Vec<String>,
 }
 
@@ -187,10 +187,7 @@ impl Tail<'_> {
             Heard::Began => {
                 let line = match self.lost.take() {
                     None => Line::listening(now, &self.topics),
-                    Some(since) => {
-                        self.tally.gap();
-                        Line::gap_ended(now, since.elapsed())
-                    }
+                    Some(since) => Line::gap_ended(now, since.elapsed()),
                 };
                 self.print(&line)
             }
@@ -199,10 +196,24 @@ impl Tail<'_> {
                     return Ok(());
                 }
                 self.lost = Some(Instant::now());
-                self.print(&Line::gap(now, &error))
+                self.gap(now, &error)
             }
+            Heard::Unread(error) => {
+                self.unread = Some(Instant::now());
+                self.gap(now, &error)
+            }
+            Heard::Read => match self.unread.take() {
+                Some(since) => self.print(&Line::gap_ended(now, since.elapsed())),
+                None => Ok(()),
+            },
             Heard::Message { channel, payload } => self.message(now, &channel, &payload),
         }
+    }
+
+    /// Also one that lasts to the end is one.
+    fn gap(&mut self, now: Ticks, why: &str) -> io::Result<()> {
+        self.tally.gap();
+        self.print(&Line::gap(now, why))
     }
 
     fn message(&mut self, now: Ticks, channel: &Bytes, payload: &Bytes) -> io::Result<()> {
@@ -245,13 +256,24 @@ impl Arguments {
             (CodecName::Fusion, None) => {
                 ["*.Backplane:*", "*-Backplane-*"].map(|pattern| Topic::Pattern(pattern.into())).into()
             }
-            (CodecName::Native, _) => Overheard::topics(&self.prefix, self.group.as_deref()).into(),
+            (CodecName::Native, _) => Overheard::topics(self.prefix(), self.group.as_deref()).into(),
         }
+    }
+
+    fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or("unstale")
+    }
+
+    /// An option of native that was given.
+    fn native(&self) -> Option<&'static str> {
+        let given =
+            [("--group", self.group.is_some()), ("--prefix", self.prefix.is_some()), ("--all", self.all)];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
     }
 
     /// The stream of the group, if one is named.
     fn stream(&self) -> Option<String> {
-        self.group.as_deref().map(|group| Overheard::stream(&self.prefix, group))
+        self.group.as_deref().map(|group| Overheard::stream(self.prefix(), group))
     }
 }
 

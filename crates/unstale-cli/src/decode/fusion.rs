@@ -50,13 +50,17 @@ impl From<DecodeError> for Refused {
     }
 }
 
-pub(crate) fn message(bytes: Bytes) -> Result<String, Refused> {
-    let message = BackplaneMessage::decode(bytes)?;
+pub(super) fn message(bytes: Bytes) -> Result<String, Refused> {
+    Ok(line(&fields(&BackplaneMessage::decode(bytes)?)))
+}
+
+/// What is said of a message.
+pub(crate) fn fields(message: &BackplaneMessage) -> impl Serialize + '_ {
     let extension = extension(&message.rest).map(|inner| match native::decode(inner.clone()) {
         Ok(inner) => super::native::json(&inner),
         Err(_) => Json::Object(vec![("hex", hex::digits(&inner).into())]),
     });
-    Ok(line(&Message {
+    Message {
         source_id: message.source_id.as_str(),
         timestamp_ticks: message.timestamp.0,
         action: message.action as u8,
@@ -64,7 +68,7 @@ pub(crate) fn message(bytes: Bytes) -> Result<String, Refused> {
         cache_key: message.cache_key.as_str(),
         rest: (!message.rest.is_empty()).then(|| hex::digits(&message.rest)),
         extension,
-    }))
+    }
 }
 
 pub(super) fn envelope(

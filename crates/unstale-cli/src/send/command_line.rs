@@ -4,6 +4,7 @@ use unstale_codec::fusion::{Action, Names};
 use unstale_core::{Name, Verb};
 
 use super::fusion::{self, Level, What};
+use super::native::KeyType;
 use super::{ActionName, Arguments, CodecName, Subject, Target, native};
 
 impl Arguments {
@@ -14,6 +15,16 @@ impl Arguments {
         }
         if self.source.as_deref() == Some("") {
             return Err("--source is empty, which nodes ignore".to_owned());
+        }
+        let (others, codec) = match self.codec {
+            CodecName::Fusion => (self.nodes.given(), "native"),
+            CodecName::Native => (self.names.given(), "fusion"),
+        };
+        if let Some(option) = others {
+            return Err(format!("{option} is of --codec {codec}"));
+        }
+        if self.nodes.key_type.is_some() && self.subject.key.is_none() {
+            return Err("--key-type is of --key".to_owned());
         }
         match self.codec {
             CodecName::Fusion => self.fusion().map(Target::Fusion),
@@ -35,8 +46,12 @@ impl Arguments {
 
     fn native(&self) -> Result<native::Target, String> {
         let nodes = &self.nodes;
+        let named = |name: &Option<String>, default: &str| name.clone().unwrap_or_else(|| default.to_owned());
+        let group = named(&nodes.group, "default");
         let what = match &self.subject {
-            Subject { key: Some(key), .. } => native::What::Key(nodes.key_type.encode(key)?),
+            Subject { key: Some(key), .. } => {
+                native::What::Key(nodes.key_type.unwrap_or(KeyType::Text).encode(key)?)
+            }
             Subject { tag: Some(tag), .. } => native::What::Tag(tag.clone().into()),
             Subject { clear: _, .. } => native::What::All,
         };
@@ -51,14 +66,14 @@ impl Arguments {
             }
         };
         Ok(native::Target {
-            cluster: nodes.cluster.clone().unwrap_or_else(|| nodes.group.clone()),
-            prefix: nodes.prefix.clone(),
-            group: nodes.group.clone(),
+            cluster: named(&nodes.cluster, &group),
+            prefix: named(&nodes.prefix, "unstale"),
+            group,
             name: self.source.clone().unwrap_or_else(nobody),
             cache: Name::new(self.cache.clone()).map_err(|error| format!("--cache: {error}"))?,
             verb,
             what,
-            namespace: (!self.no_l2).then(|| nodes.namespace.clone()),
+            namespace: (!self.no_l2).then(|| named(&nodes.namespace, "unstale")),
         })
     }
 }

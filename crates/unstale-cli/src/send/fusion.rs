@@ -9,11 +9,12 @@ use unstale_codec::fusion::{
     Action, BackplaneMessage, Envelope, MARK_KEPT, Mark, Names, STORED_FIELDS, Stored, Ticks,
     absolute_expiration,
 };
+use unstale_port::Error;
 
 use super::plan::{Plan, Step};
 use crate::exit::Exit;
 use crate::fusion::{Serializer, recognise};
-use crate::server::{Server, command, reply};
+use crate::server::{Scan, Server, command, reply};
 
 /// What is to be sent, to whom.
 #[derive(Clone, Debug)]
@@ -197,20 +198,13 @@ async fn find(server: &Server, names: &Names) -> Result<Serializer, Refused> {
     // No key has this letter; it stands where the rest of a key does.
     let shape = names.store_key(&format!("{}\0", names.key_prefix));
     let pattern = escape(&shape).replace('\0', "*");
-    let mut cursor = "0".to_owned();
+    let mut scan = Scan::like(pattern);
     for _ in 0..KEYS_MAX / 1_000 {
-        let scan = ["SCAN", &cursor, "MATCH", &pattern, "COUNT", "1000"]
-            .map(|word| Bytes::copy_from_slice(word.as_bytes()));
-        let answer = ask(server, &scan).await?;
-        let [next, keys] = reply::list(&answer) else { return Err(none()) };
-        for key in reply::list(keys).iter().filter_map(reply::bytes) {
+        let Some(keys) = scan.next(server).await.map_err(|error| unavailable(&error))? else { break };
+        for key in keys {
             if let Some((serializer, _)) = read(server, &key).await? {
                 return Ok(serializer);
             }
-        }
-        cursor = reply::text(next).unwrap_or_default();
-        if cursor == "0" {
-            break;
         }
     }
     Err(none())
@@ -228,20 +222,16 @@ fn escape(name: &str) -> String {
 /// The later of this machine's clock and the server's: nodes whose clocks are ahead of ours must not take it for old.
 async fn now(server: &Server) -> Result<Ticks, Refused> {
     let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let answer = ask(server, &words(&["TIME"], &[])).await?;
-    let theirs = match reply::list(&answer) {
-        [seconds, micros] => reply::number(seconds).zip(reply::number(micros)),
-        _ => None,
-    };
-    let (seconds, micros) = theirs.unwrap_or_default();
-    let theirs = std::time::Duration::new(seconds.unsigned_abs(), 0)
-        + std::time::Duration::from_micros(micros.unsigned_abs());
+    let theirs = server.time().await.map_err(|error| unavailable(&error))?;
     Ok(Ticks::from_unix(ours).max(Ticks::from_unix(theirs)))
 }
 
 async fn ask(server: &Server, words: &[Bytes]) -> Result<Value, Refused> {
-    let answer = server.ask(&command(words)).await;
-    answer.map_err(|error| Refused { says: error.to_string(), exit: Exit::Unavailable })
+    server.ask(&command(words)).await.map_err(|error| unavailable(&error))
+}
+
+fn unavailable(error: &Error) -> Refused {
+    Refused { says: error.to_string(), exit: Exit::Unavailable }
 }
 
 fn usage(says: &str) -> Refused {

@@ -7,14 +7,16 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 use unstale::{Cache, ErrorKind, Json, Key, Node, Receipt};
-use unstale_codec::native;
+use unstale_codec::native::{self, EncodeError};
 use unstale_core::{
     Act, Batch, Frame, Message, Name, ProcessId, Range, Scope, Seq, Stamp, Stream, Subject, Verb, Voided,
 };
-use unstale_redis::{Connection, RedisBackplane, RedisStore, RedisStoreOptions, Settings};
+use unstale_redis::{RedisBackplane, RedisStore, RedisStoreOptions, Settings};
 
 use crate::decode::{self, hex};
 use crate::exit::Exit;
+use crate::server::connected;
+use crate::terminal::plain;
 
 /// What is to be sent, to whom.
 #[derive(Clone, Debug)]
@@ -75,8 +77,8 @@ impl KeyType {
 }
 
 impl Target {
-    /// The act as a frame carries it, of a stream that nobody has.
-    pub(super) fn dry(&self, is_json: bool) -> String {
+    /// The act as a frame carries it, of a stream that nobody has; or why no frame does.
+    pub(super) fn dry(&self, is_json: bool) -> Result<String, EncodeError> {
         let cache = self.cache.clone();
         let subject = match self.what.clone() {
             What::Key(key) => Subject::Key { cache, key },
@@ -95,25 +97,24 @@ impl Target {
             unknown: Bytes::new(),
         });
         let mut bytes = BytesMut::new();
-        // One act within all limits of names and keys has a form; one beyond is told when it is sent.
-        let _ = native::encode(&frame, &mut bytes);
-        let decoded: Value = serde_json::from_str(&decode::native::json(&frame).line()).unwrap_or_default();
+        native::encode(&frame, &mut bytes)?;
+        let decoded = serde_json::to_value(decode::native::json(&frame)).unwrap_or_default();
         let mut line = self.facts();
         line.insert("dry_run".to_owned(), true.into());
         line.insert("frame".to_owned(), decoded);
         line.insert("hex".to_owned(), hex::digits(&bytes).into());
         if is_json {
-            return format!("{}\n", Value::Object(line));
+            return Ok(format!("{}\n", Value::Object(line)));
         }
         let level = match &self.namespace {
             Some(namespace) => format!("void it in the second level `{namespace}`"),
             None => "leave the second level alone".to_owned(),
         };
-        format!(
+        Ok(format!(
             "a node would join the group {}, {level}, and send, with its own stream, number and stamp:\n{}\n",
             self.group,
             hex::digits(&bytes)
-        )
+        ))
     }
 
     fn facts(&self) -> Map<String, Value> {
@@ -139,8 +140,7 @@ impl Target {
             .name(&self.name)
             .backplane(backplane.map_err(|error| usage(&error))?);
         if let Some(namespace) = &self.namespace {
-            let connection = Connection::open(settings);
-            connection.until_up().await;
+            let connection = connected(settings).await.map_err(|error| unavailable(&error))?;
             let options = RedisStoreOptions { namespace: namespace.clone(), ..RedisStoreOptions::default() };
             builder = builder.store(RedisStore::with(&connection, options).map_err(|error| usage(&error))?);
         }
@@ -157,8 +157,10 @@ impl Target {
                     node.status().members.iter().map(|member| member.name.to_string()).collect();
                 Ok(self.told(receipt, joined, confirmed && !members.is_empty(), &members, is_json))
             }
-            // Every node has heard of it and reads nothing of it from the store; nobody is left to void that.
-            Err(error) if error.kind() == ErrorKind::Store => Err(unavailable(error)),
+            // Nobody is left to void the store as soon as it answers.
+            Err(error) if error.kind() == ErrorKind::Store => Err(unavailable(&format!(
+                "{error}; nodes that start now may find the old value in the store: send it again"
+            ))),
             Err(error) => Err(unavailable(error)),
         };
         // Who does not hear the goodbye finds out by the silence.
@@ -198,16 +200,68 @@ impl Target {
             ]);
             return format!("{}\n", Value::Object(line));
         }
-        let announced = if announced {
-            "announced"
-        } else {
-            "sent, but not announced: not every member could be reached"
+        words(&self.group, Told { joined, announced, confirmed }, members)
+    }
+}
+
+/// What is known of an act that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    joined: bool,
+    announced: bool,
+    confirmed: bool,
+}
+
+fn words(group: &str, told: Told, members: &[String]) -> String {
+    let announced = if told.announced {
+        "announced"
+    } else {
+        "sent, but not announced: not every member could be reached"
+    };
+    let joined = if told.joined {
+        String::new()
+    } else {
+        let limit = JOIN_MAX.as_secs();
+        format!(
+            ", not joined within {limit} s: a member may be dead and not ended yet, or not reach the others"
+        )
+    };
+    let heard = match (members.len(), told.confirmed) {
+        (0, _) => "the group has no other member: look at --group, or unstale doctor".to_owned(),
+        (count, true) => format!("counted by one at least of {count}: {}", members.join(", ")),
+        (count, false) => format!("not yet counted by any of {count}: {}", members.join(", ")),
+    };
+    plain(&format!("{announced} to the group {group}{joined}; {heard}")) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_joined_says_so_in_words() {
+        let (joined, members) = (Told { joined: true, announced: true, confirmed: true }, ["a".to_owned()]);
+        let said = words("shop", joined, &members);
+        assert_eq!(said, "announced to the group shop; counted by one at least of 1: a\n");
+        let said = words("shop", Told { joined: false, ..joined }, &members);
+        assert!(said.starts_with("announced to the group shop, not joined within 15 s: "), "{said}");
+        let named = words("shop", joined, &["a\u{1b}[2J".to_owned()]);
+        assert!(!named.trim_end().contains(char::is_control), "{named:?}");
+    }
+
+    #[test]
+    fn an_act_that_no_frame_carries_is_not_printed() {
+        let target = |bytes: usize| Target {
+            cluster: "shop".to_owned(),
+            prefix: "unstale".to_owned(),
+            group: "shop".to_owned(),
+            name: "me".to_owned(),
+            cache: Name::new("users").expect("a name"),
+            verb: Verb::Remove,
+            what: What::Key(vec![7; bytes].into()),
+            namespace: None,
         };
-        let heard = match (members.len(), confirmed) {
-            (0, _) => "the group has no other member: look at --group, or unstale doctor".to_owned(),
-            (count, true) => format!("counted by one at least of {count}: {}", members.join(", ")),
-            (count, false) => format!("not yet counted by any of {count}: {}", members.join(", ")),
-        };
-        format!("{announced} to the group {}; {heard}\n", self.group)
+        target(1_000).dry(true).expect("a frame");
+        target(native::FRAME_BYTES_MAX).dry(true).expect_err("a frame is smaller");
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::decode::hex;
 use crate::server::{Server, command, reply};
+use crate::terminal::plain;
 
 /// What is to be sent, and what is said of it.
 #[derive(Clone, Debug)]
@@ -130,7 +131,9 @@ impl Done {
             Some(0) => "published, and nobody listens on that channel: look at the name of the cache, or unstale doctor".to_owned(),
             Some(count) => format!("published, {count} listen"),
         };
-        format!("{level}\n{} {} on {}: {received}\n", fact("action"), fact("cache_key"), fact("channel"))
+        let published =
+            format!("{} {} on {}: {received}", fact("action"), fact("cache_key"), fact("channel"));
+        format!("{}\n{}\n", plain(&level), plain(&published))
     }
 
     pub(super) fn json(&self) -> String {

@@ -1,8 +1,9 @@
 //! Messages as items to show: what `unstale decode` says of them, and what that means.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use unstale_codec::fusion::{BackplaneMessage, Ticks};
 use unstale_codec::native;
@@ -57,21 +58,28 @@ impl Item {
 /// Frames that were shown: one that is sent to each peer apart, or again to close a hole, is one.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    shown: VecDeque<(Stream, u64, u64)>,
+    shown: BTreeSet<Numbers>,
+    /// The same, the oldest first.
+    order: VecDeque<Numbers>,
 }
+
+/// A stream, the first and the last number of a frame.
+type Numbers = (Stream, u64, u64);
 
 const REPEATS_MAX: usize = 4_096;
 
 impl Repeats {
     fn is_new(&mut self, frame: &Frame) -> bool {
-        let number = (frame.stream, frame.range.first.0, frame.range.last.0);
-        if self.shown.contains(&number) {
+        let numbers = (frame.stream, frame.range.first.0, frame.range.last.0);
+        if !self.shown.insert(numbers) {
             return false;
         }
-        if self.shown.len() == REPEATS_MAX {
-            self.shown.pop_front();
+        self.order.push_back(numbers);
+        if self.order.len() > REPEATS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.shown.remove(&oldest);
         }
-        self.shown.push_back(number);
         true
     }
 }
@@ -85,9 +93,8 @@ pub(super) fn decode(codec: CodecName, payload: &Bytes, repeats: &mut Repeats) -
 }
 
 fn fusion(payload: &Bytes) -> Result<Item, Refused> {
-    let line = decode::fusion::message(payload.clone())?;
     let message = BackplaneMessage::decode(payload.clone())?;
-    let mut fields = members(&line);
+    let mut fields = members(decode::fusion::fields(&message));
     let verb = message.action.name().trim_start_matches("Entry").to_lowercase();
     let key = message.cache_key.as_str();
     let mark = mark(key);
@@ -125,7 +132,7 @@ fn native(payload: &Bytes, repeats: &mut Repeats) -> Result<Vec<Item>, Refused> 
     if let Message::Frame(frame) = message {
         return Ok(if repeats.is_new(&frame) { acts(frame, &process) } else { Vec::new() });
     }
-    let mut fields = members(&decode::native::json(&message).line());
+    let mut fields = members(decode::native::json(&message));
     let action = fields.get("message").and_then(Value::as_str).unwrap_or("unknown").to_owned();
     fields.insert("process".to_owned(), process.clone().into());
     let words = format!("{action}  by process {process}");
@@ -138,7 +145,7 @@ fn acts(frame: Frame, process: &str) -> Vec<Item> {
     let at = Some(Ticks::from_unix(at));
     let caches: Vec<_> = frame.acts.iter().map(|act| cache(&act.subject)).collect();
     let verbs: Vec<_> = frame.acts.iter().map(|act| format!("{:?}", act.verb).to_lowercase()).collect();
-    let mut fields = members(&decode::native::json(&Message::Frame(frame)).line());
+    let mut fields = members(decode::native::json(&Message::Frame(frame)));
     fields.insert("process".to_owned(), process.into());
     let Some(Value::Array(acts)) = fields.remove("acts") else { return Vec::new() };
     let item = |((act, cache), verb): ((Value, Option<String>), String)| {
@@ -166,8 +173,11 @@ fn cache(subject: &Subject) -> Option<String> {
     }
 }
 
-fn members(line: &str) -> Map<String, Value> {
-    serde_json::from_str(line).unwrap_or_default()
+fn members(object: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(object) {
+        Ok(Value::Object(members)) => members,
+        Ok(_) | Err(_) => Map::new(),
+    }
 }
 
 #[cfg(test)]

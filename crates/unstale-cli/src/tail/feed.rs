@@ -7,6 +7,7 @@ use redis::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use unstale_port::{Error, Kind};
 use unstale_redis::{Connection, Notice, Settings, Subscription, Topic};
 
 use crate::server::{command, reply};
@@ -15,8 +16,15 @@ use crate::server::{command, reply};
 #[derive(Debug)]
 pub(super) enum Heard {
     Began,
-    Message { channel: Bytes, payload: Bytes },
+    Message {
+        channel: Bytes,
+        payload: Bytes,
+    },
     Lost(String),
+    /// The server answers, but the stream cannot be read.
+    Unread(String),
+    /// The stream is read again, from where it was left.
+    Read,
 }
 
 /// Channels, and a stream beside them.
@@ -29,7 +37,7 @@ pub(super) struct Feed {
 /// The entries of a stream, from now on.
 #[derive(Debug)]
 struct Entries {
-    messages: mpsc::Receiver<(Bytes, Bytes)>,
+    heard: mpsc::Receiver<Heard>,
     reader: JoinHandle<()>,
 }
 
@@ -40,9 +48,9 @@ const AGAIN: Duration = Duration::from_millis(200);
 impl Feed {
     pub(super) fn open(settings: &Settings, topics: Vec<Topic>, stream: Option<String>) -> Self {
         let entries = stream.map(|key| {
-            let (sender, messages) = mpsc::channel(WAITING_MAX);
-            let reader = tokio::spawn(read(Connection::open(settings.clone()), key, sender));
-            Entries { messages, reader }
+            let (sender, heard) = mpsc::channel(WAITING_MAX);
+            let reader = Reader { connection: Connection::open(settings.clone()), key, last: None };
+            Entries { heard, reader: tokio::spawn(read(reader, sender)) }
         });
         Self { subscription: Subscription::open(settings.clone(), topics), entries }
     }
@@ -51,7 +59,7 @@ impl Feed {
     pub(super) async fn next(&mut self) -> Heard {
         let entries = async {
             match &mut self.entries {
-                Some(entries) => entries.messages.recv().await,
+                Some(entries) => entries.heard.recv().await,
                 None => None,
             }
         };
@@ -61,7 +69,7 @@ impl Feed {
                 Notice::Message { channel, payload } => Heard::Message { channel, payload },
                 Notice::Lost(error) => Heard::Lost(error.to_string()),
             },
-            Some((channel, payload)) = entries => Heard::Message { channel, payload },
+            Some(heard) = entries => heard,
         }
     }
 }
@@ -72,36 +80,67 @@ impl Drop for Entries {
     }
 }
 
+/// Whoever reads a stream.
+struct Reader {
+    connection: Connection,
+    key: String,
+    /// The last entry; none before it is known.
+    last: Option<String>,
+}
+
 /// Reads on after the last entry; nothing is missed over a lost connection unless the stream was trimmed.
-async fn read(connection: Connection, key: String, sender: mpsc::Sender<(Bytes, Bytes)>) {
-    let mut last = "$".to_owned();
+async fn read(mut reader: Reader, sender: mpsc::Sender<Heard>) {
+    let mut is_unread = false;
     loop {
-        connection.until_up().await;
-        if last == "$" {
-            // Of entries that come between two readings with `$` nothing would be heard.
-            match connection.run("stream", &command(["XREVRANGE", &key, "+", "-", "COUNT", "1"])).await {
-                Ok(newest) => {
-                    last = reply::list(&newest).first().and_then(id).unwrap_or_else(|| "0-0".to_owned());
-                }
-                Err(_) => sleep(AGAIN).await,
+        reader.connection.until_up().await;
+        let heard = match reader.next().await {
+            Ok(payloads) => {
+                let channel = Bytes::from(reader.key.clone());
+                let message = |payload| Heard::Message { channel: channel.clone(), payload };
+                let again = std::mem::take(&mut is_unread).then_some(Heard::Read);
+                again.into_iter().chain(payloads.into_iter().map(message)).collect()
             }
-            continue;
-        }
-        let words = ["XREAD", "COUNT", "64", "BLOCK", "400", "STREAMS", &key, &last];
-        let Ok(answer) = connection.run("stream", &command(words)).await else {
-            sleep(AGAIN).await;
-            continue;
+            Err(error) => {
+                sleep(AGAIN).await;
+                // A lost connection is noticed by the subscription, too.
+                let is_refused = matches!(error.kind(), Kind::Rejected | Kind::Unauthenticated);
+                if is_refused && !std::mem::replace(&mut is_unread, true) {
+                    vec![Heard::Unread(error.to_string())]
+                } else {
+                    Vec::new()
+                }
+            }
         };
+        for heard in heard {
+            if sender.send(heard).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Reader {
+    /// The messages of the next entries, perhaps none.
+    async fn next(&mut self) -> Result<Vec<Bytes>, Error> {
+        let Some(last) = &mut self.last else {
+            // Of entries that come between two readings with `$` nothing would be heard.
+            let newest = ["XREVRANGE", &self.key, "+", "-", "COUNT", "1"];
+            let newest = self.connection.run("stream", &command(newest)).await?;
+            self.last = Some(reply::list(&newest).first().and_then(id).unwrap_or_else(|| "0-0".to_owned()));
+            return Ok(Vec::new());
+        };
+        let words = ["XREAD", "COUNT", "64", "BLOCK", "400", "STREAMS", &self.key, last];
+        let answer = self.connection.run("stream", &command(words)).await?;
+        let mut payloads = Vec::new();
         for (_, entries) in reply::pairs(&answer) {
             for entry in reply::list(&entries) {
-                last = id(entry).unwrap_or(last);
-                for payload in messages(entry) {
-                    if sender.send((key.clone().into(), payload)).await.is_err() {
-                        return;
-                    }
+                if let Some(id) = id(entry) {
+                    *last = id;
                 }
+                payloads.extend(messages(entry));
             }
         }
+        Ok(payloads)
     }
 }
 

@@ -9,6 +9,7 @@ use unstale_codec::fusion::Ticks;
 use super::decoded::Item;
 use crate::decode::Refused;
 use crate::decode::hex;
+use crate::terminal::plain;
 
 /// Of what cannot be decoded more than this is not shown.
 const SHOWN_BYTES_MAX: usize = 4_096;
@@ -68,13 +69,7 @@ impl Line {
     }
 
     pub(super) fn words(&self) -> String {
-        // What others named must not move the cursor of a terminal.
-        let plain: String = self
-            .words
-            .chars()
-            .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
-            .collect();
-        plain + "\n"
+        plain(&self.words) + "\n"
     }
 
     pub(super) fn json(&self) -> String {

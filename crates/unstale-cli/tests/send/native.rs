@@ -106,6 +106,10 @@ async fn a_group_without_members_is_said_and_a_dry_run_joins_nothing() {
         (&["--key", "x", "--key-type", "u64"][..], "u64"),
         (&["--key", "x", "--action", "set"], "remove or expire"),
         (&["--key", "0", "--key-type", "hex"], "odd"),
+        (&["--clear", "--key-type", "u64"], "--key-type is of --key"),
+        (&["--key", "a", "--no-l2", "--namespace", "shop"], "cannot be used with"),
+        (&["--key", "a", "--key-prefix", "shop:"], "--key-prefix is of --codec fusion"),
+        (&["--key", "a", "--safe-strings"], "--safe-strings is of --codec fusion"),
     ] {
         let output =
             run_codec("native", &redis.url(), &[&["--cache", "users"][..], arguments].concat()).await;

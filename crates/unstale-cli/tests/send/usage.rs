@@ -16,6 +16,10 @@ async fn what_makes_no_sense_is_64_and_says_why() {
         (&["--cache", "C", "--clear", "--action", "set"], "expire or remove"),
         (&["--cache", "C", "--key", "a", "--source", ""], "--source"),
         (&["--key", "a"], "--cache"),
+        (&["--cache", "C", "--key", "a", "--group", "shop"], "--group is of --codec native"),
+        (&["--cache", "C", "--key", "a", "--key-type", "u64"], "--key-type is of --codec native"),
+        (&["--cache", "C", "--key", "a", "--serializer", "stj"], "cannot be used with"),
+        (&["--cache", "C", "--clear", "--no-l2", "--serializer", "stj"], "cannot be used with"),
     ] {
         let output = run("redis://127.0.0.1:1", arguments).await;
         let error = String::from_utf8(output.stderr).expect("text");

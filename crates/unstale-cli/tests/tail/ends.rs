@@ -49,6 +49,37 @@ async fn a_lost_connection_is_a_gap_and_no_end() {
 }
 
 #[tokio::test]
+async fn a_gap_that_lasts_to_the_end_is_counted() {
+    needs!(Program::RedisServer);
+    let mut redis = Redis::start().await.expect("it starts");
+    let mut tail = Tail::start(&redis, &[]).await;
+    redis.kill();
+    assert_eq!(tail.next().await["event"], "gap");
+    tail.signal(Signal::TERM);
+    let summary = tail.next().await;
+    assert_eq!((&summary["event"], &summary["gaps"]), (&"summary".into(), &1.into()), "{summary}");
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_is_a_gap_until_it_can() {
+    needs!(Program::RedisServer);
+    let redis = Redis::start().await.expect("it starts");
+    let stream = unstale_redis::Overheard::stream("unstale", "shop");
+    redis.command(&["SET", &stream, "no stream"]).await.expect("set");
+    let mut tail = Tail::start(&redis, &["--codec", "native", "--group", "shop"]).await;
+    let gap = tail.next().await;
+    assert_eq!(gap["event"], "gap", "{gap}");
+    assert!(gap["why"].as_str().is_some_and(|why| why.contains("WRONGTYPE")), "{gap}");
+    redis.command(&["DEL", &stream]).await.expect("deleted");
+    let again = tail.next().await;
+    assert!(again["event"] == "listening" && again["gap_ms"].is_f64(), "{again}");
+    redis.command(&["XADD", &stream, "*", "m", "no message"]).await.expect("added");
+    assert_eq!(tail.next().await["event"], "undecodable");
+    tail.signal(Signal::TERM);
+    assert_eq!(tail.next().await["gaps"], 1);
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_to_begin_with_is_69_and_bad_usage_64() {
     needs!(Program::RedisServer);
     let mut redis = Redis::start().await.expect("it starts");
@@ -57,6 +88,9 @@ async fn a_server_that_is_not_there_to_begin_with_is_69_and_bad_usage_64() {
     assert_eq!(Tail::of(&url, &[]).end().await.code(), Some(69));
     for (url, arguments) in [
         (url.as_str(), &["--group", "shop"][..]),
+        (&url, &["--prefix", "shop"]),
+        (&url, &["--all"]),
+        (&url, &["--codec", "native", "--channel", "a", "--prefix", "shop"]),
         (&url, &["--channel", "a", "--cache-name", "b"]),
         (&url, &["--codec", "else"]),
         ("redis://:pw@h", &[]),
