@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_a_value_or_an_error() {
+    fn fuzz_compressed_any_bytes_are_a_value_or_an_error() {
         bolero::check!().for_each(|bytes: &[u8]| {
             let codec = Compressed::new(Raw).at_most(1 << 16);
             if let Ok(value) = decoded(codec, bytes) {
