@@ -101,8 +101,7 @@ pub(crate) struct Checker {
     held: Vec<(usize, Read)>,
     findings: Findings,
     dotnet: Option<usize>,
-    /// By row the newest version that was said: its write has returned and, where a .NET node shares the second level, was
-    /// announced. What a node owes to that one is owed by nobody any more once it is killed.
+    /// By row the newest version that was said: its write has returned.
     said: Vec<Version>,
 }
 
@@ -126,9 +125,7 @@ impl Checker {
     /// A write returned.
     pub(crate) fn write(&mut self, write: &Write) {
         if let Some(said) = self.said.get_mut(write.row as usize) {
-            if write.announced || self.dotnet.is_none() {
-                *said = write.version.max(*said);
-            }
+            *said = write.version.max(*said);
             // Who wrote does not matter: each read says what its process had written.
             self.ledger.write(CLOCK, &write.in_history(0, write.row, None), 0);
         }

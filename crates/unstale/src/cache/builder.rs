@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub struct CacheBuilder<K, V> {
     pub(crate) limits: Limits,
     pub(crate) key_prefix: Bytes,
     pub(crate) foreign: Option<Arc<dyn Foreign>>,
+    pub(crate) recovery_file: Option<PathBuf>,
     /// Whether anything was chosen that only a store makes use of.
     chooses_store: bool,
     types: PhantomData<fn() -> (K, V)>,
@@ -79,6 +81,7 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
             },
             key_prefix: Bytes::new(),
             foreign: None,
+            recovery_file: None,
             chooses_store: false,
             types: PhantomData,
         }
@@ -241,6 +244,13 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
+    /// Where what the store of the foreign writers did not take is written down, so that the cache of a node that is restarted
+    /// makes it good: as [`crate::NodeBuilder::recovery_file`] for the node's store, and a file of this cache's own.
+    pub fn recovery_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.recovery_file = Some(path.into());
+        self
+    }
+
     /// Makes the cache.
     ///
     /// # Errors
@@ -257,6 +267,11 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
         if self.foreign.is_some() && self.codec.is_none() {
             faults.push(
                 "foreign writers without `stored_as`: what is set here would not reach them".to_owned(),
+            );
+        }
+        if self.recovery_file.is_some() && self.foreign.is_none() {
+            faults.push(
+                "recovery file without foreign writers: that of the node's store is the node's".to_owned(),
             );
         }
         if self.codec.is_some() && self.foreign.is_none() && self.node.shared().level.is_none() {

@@ -146,7 +146,10 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         })?;
         let foreign = builder.foreign;
         let level = match &foreign {
-            Some(foreign) => Some(Level::of_cache(name.clone(), foreign.store(), &shared)),
+            Some(foreign) => {
+                let file = builder.recovery_file.as_deref();
+                Some(Level::of_cache(name.clone(), foreign.store(), file, &shared)?)
+            }
             None => shared.level.clone(),
         };
         let level = level.zip(builder.codec).map(|(level, codec)| {

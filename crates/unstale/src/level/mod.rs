@@ -28,8 +28,8 @@ use crate::metrics::{Counter, Label, Metrics, names};
 use crate::node::Shared;
 use crate::{Error, ErrorKind};
 
-/// One for each store that a node has: its own, and those of single caches. A failure is counted and reported, never returned as an error of the store's: reads go
-/// on without it, and what a write could not make old there is owed until it could.
+/// One for each store that a node has: its own, and those of single caches. A failure is counted and reported, never returned
+/// as an error of the store's: reads go on without it, and what a write could not make old there is owed until it could.
 pub(crate) struct Level {
     store: Arc<dyn Store>,
     breaker: Breaker,
@@ -55,35 +55,28 @@ pub(crate) enum Failure {
 }
 
 impl Level {
+    /// The level of all caches that have no store of their own.
     pub(crate) fn new(
         store: Arc<dyn Store>,
         breaker: StoreBreaker,
         file: Option<&Path>,
         events: EventSink,
     ) -> Result<Self, Error> {
-        let debts = match file.map(Spool::open).transpose() {
-            Ok(None) => Debts::default(),
-            Ok(Some((spool, entries))) => Debts::spooled(spool, entries),
-            Err(error) => {
-                let detail = "the recovery file cannot be used";
-                return Err(Error::caused(ErrorKind::Config, "start", detail, error));
-            }
-        };
-        Ok(Self::of(store, breaker, debts, events, None))
+        Ok(Self::of(store, breaker, debts_in(file, "start")?, events, None))
     }
 
-    /// The level of one cache that has a store of its own. What it is owed is kept in memory.
-    pub(crate) fn of_cache(cache: Name, store: Arc<dyn Store>, shared: &Shared) -> Arc<Self> {
-        let level = Arc::new(Self::of(
-            store,
-            shared.store_breaker,
-            Debts::default(),
-            shared.events.clone(),
-            Some(cache.clone()),
-        ));
+    /// The level of one cache that has a store of its own.
+    pub(crate) fn of_cache(
+        cache: Name,
+        store: Arc<dyn Store>,
+        file: Option<&Path>,
+        shared: &Shared,
+    ) -> Result<Arc<Self>, Error> {
+        let (breaker, events) = (shared.store_breaker, shared.events.clone());
+        let level = Arc::new(Self::of(store, breaker, debts_in(file, "build")?, events, Some(cache.clone())));
         shared.spawn(Self::recover(Arc::downgrade(&level)));
         shared.cache_levels().insert(cache, Arc::downgrade(&level));
-        level
+        Ok(level)
     }
 
     fn of(
@@ -243,6 +236,18 @@ impl Level {
 impl Drop for Level {
     fn drop(&mut self) {
         self.wake.notify_one();
+    }
+}
+
+/// What is owed, with what a file says of it.
+fn debts_in(file: Option<&Path>, operation: &'static str) -> Result<Debts, Error> {
+    match file.map(Spool::open).transpose() {
+        Ok(None) => Ok(Debts::default()),
+        Ok(Some((spool, entries))) => Ok(Debts::spooled(spool, entries)),
+        Err(error) => {
+            let detail = "the recovery file cannot be used";
+            Err(Error::caused(ErrorKind::Config, operation, detail, error))
+        }
     }
 }
 

@@ -118,7 +118,8 @@ impl NodeBuilder {
 
     /// Where what the store did not take is written down, so that a node that is restarted makes it good: a file of this node's
     /// own, made if it is not there (docs/formats/recovery.md). It survives the end of the process, not of the machine.
-    /// Without it debts are kept in memory, and so is always what a cache's own store is owed ([`crate::CacheBuilder::foreign`]).
+    /// Without it debts are kept in memory. What a cache's own store is owed has a file of its own
+    /// ([`crate::CacheBuilder::recovery_file`]).
     pub fn recovery_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.recovery_file = Some(path.into());
         self

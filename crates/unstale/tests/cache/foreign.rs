@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use unstale::metrics::names;
 use unstale::{
-    Cache, CacheEvent, Error, ErrorKind, Event, FailSafe, Freshness, Json, Lookup, Node, Receipt, Served,
+    Cache, CacheBuilder, CacheEvent, Error, ErrorKind, Event, FailSafe, Freshness, Json, Lookup, Node,
+    Receipt, Served,
 };
 use unstale_port::memory::{MemoryStore, Strangers};
 use unstale_port::{Foreign, ForeignAct, ForeignFeed, ForeignHeard, Intent, ProcessBytes, Store};
@@ -184,8 +185,16 @@ impl Reached {
     }
 
     async fn cache(&self, node: &Node) -> Cache<String, String> {
+        self.cache_with(node, |builder| builder).await
+    }
+
+    async fn cache_with(
+        &self,
+        node: &Node,
+        adapt: impl FnOnce(CacheBuilder<String, String>) -> CacheBuilder<String, String>,
+    ) -> Cache<String, String> {
         let cache = node.cache("things").time_to_live(HOUR).fail_safe(FailSafe::for_at_most(HOUR));
-        let cache = cache.stored_as(Json).foreign(self.clone()).build().unwrap();
+        let cache = adapt(cache.stored_as(Json).foreign(self.clone())).build().unwrap();
         settle().await;
         self.strangers.say(&ForeignHeard::Began);
         cache.until_heard().await;
@@ -303,4 +312,36 @@ async fn a_cache_with_strangers_can_be_built_on_any_thread() {
     let builder = node.cache::<String, String>("things").stored_as(Json).foreign(InATask);
     let built = std::thread::spawn(move || builder.build().map(drop));
     built.join().expect("no panic").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_of_strangers_is_owed_outlives_the_process_in_a_file() {
+    // F14, P-24
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("owed");
+    let (reached, database) = (Reached::new(), Database::default());
+    let first = alone().await;
+    let cache = reached.cache_with(&first, |builder| builder.recovery_file(&file)).await;
+    for key in ["a", "b"] {
+        read(&cache, key, &database, "old").await;
+    }
+    reached.store.set_down(true);
+    assert_eq!(cache.remove("a").await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(cache.remove("b").await.unwrap_err().kind(), ErrorKind::Store);
+    drop((cache, first));
+    settle().await;
+    reached.store.set_down(false);
+    assert!(reached.has("a").await, "nobody removed it");
+    let second = alone().await;
+    let cache = reached.cache_with(&second, |builder| builder.recovery_file(&file)).await;
+    assert_eq!(read(&cache, "a", &database, "new").await, "new");
+    pass(seconds(1)).await;
+    assert!(!reached.has("b").await, "also if nobody reads");
+    assert_eq!(second.metrics().count(names::STORE_OWED, &[(names::CACHE, "things")]), 0);
+    std::fs::write(&file, b"something else entirely").unwrap();
+    let third = alone().await;
+    let builder = third.cache::<String, String>("things").stored_as(Json).foreign(reached.clone());
+    assert_eq!(builder.recovery_file(&file).build().unwrap_err().kind(), ErrorKind::Config);
+    let unused = third.cache::<String, String>("others").recovery_file(&file).build().unwrap_err();
+    assert!(unused.to_string().contains("recovery file without foreign writers"), "{unused}");
 }

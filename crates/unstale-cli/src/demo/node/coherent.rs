@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,22 +48,22 @@ impl Coherent {
         log: Arc<Log>,
     ) -> Result<(Self, Option<SocketAddr>), Failure> {
         let builder = Node::builder("unstale-demo").name(&start.name);
+        // What a killed node owed to the second level its successor makes good.
+        let owed = start.database.with_file_name(format!("{}.owed", start.name));
         let (node, address) = match &start.hub {
             None => {
                 let (node, address) = on_mesh(builder, start).await?;
                 (node, Some(address))
             }
-            Some(spoke) => {
-                // What a killed node owed to the second level its successor makes good.
-                let owed = start.database.with_file_name(format!("{}.owed", start.name));
-                (over_redis(builder, spoke, owed).await?, None)
-            }
+            Some(spoke) => (over_redis(builder, spoke, &owed).await?, None),
         };
         let name = start.hub.as_ref().map_or_else(|| "rows".to_owned(), Spoke::name);
         let rows =
             node.cache(&name).time_to_live(TIME_TO_LIVE).fail_safe(FailSafe::for_at_most(TIME_TO_LIVE));
         let rows = match &start.hub {
-            Some(spoke) if spoke.with_dotnet => rows.stored_as(Json).foreign(shared(spoke)?),
+            Some(spoke) if spoke.with_dotnet => {
+                rows.stored_as(Json).foreign(shared(spoke)?).recovery_file(owed)
+            }
             Some(_) => rows.stored_as(Json),
             None => rows,
         };
@@ -173,7 +173,7 @@ async fn on_mesh(builder: NodeBuilder, start: &Start) -> Result<(Node, SocketAdd
 }
 
 /// A node that meets the others in a Redis, which is its second level, too, unless it shares that with .NET nodes.
-async fn over_redis(builder: NodeBuilder, spoke: &Spoke, owed: PathBuf) -> Result<Node, Failure> {
+async fn over_redis(builder: NodeBuilder, spoke: &Spoke, owed: &Path) -> Result<Node, Failure> {
     let settings = Settings::parse(&spoke.url)?;
     let backplane = RedisBackplane::builder(settings.clone()).prefix(PREFIX).group(&spoke.run).start()?;
     let builder = builder.backplane(backplane);
