@@ -110,8 +110,9 @@ impl Machine {
         let Some(member) = self.members.get(&stream).filter(|member| member.is_tracked()) else { return };
         let (have, suspects) = (member.have(), member.suspects());
         let mut doubts: Vec<_> = member.doubt.into_iter().collect();
+        let doubt = self.doubt(stream, &member.name, cause);
         if !self.joining.takes_bases() && self.works(Mechanism::DistrustOnUncleanEnd) {
-            doubts.push(self.distrust(suspects, doubt(stream, cause)));
+            doubts.push(self.distrust(suspects, doubt));
         }
         let rest = self.members.get(&stream).map(|member| Rest {
             count: member.count.clone(),
@@ -194,8 +195,8 @@ impl Machine {
 
     fn doubt_again(&mut self, stream: Stream) {
         let distrusts = !self.joining.takes_bases() && self.works(Mechanism::DistrustOnUncleanEnd);
-        let Some(tomb) = self.tombs.get_mut(stream).filter(|_| distrusts) else { return };
-        let cause = doubt(stream, tomb.cause);
+        let Some(tomb) = self.tombs.get(stream).filter(|_| distrusts) else { return };
+        let cause = self.doubt(stream, &tomb.name, tomb.cause);
         let Some(rest) = tomb.rest.as_ref() else { return };
         let what =
             if rest.scopes.is_empty() { Suspects::Everything } else { Suspects::Caches(rest.scopes.clone()) };
@@ -207,6 +208,20 @@ impl Machine {
             }
             rest.doubts.push(id);
         }
+    }
+
+    /// Whether a stream that was ended so may come back. Not where another process has its name (P-33).
+    pub(super) fn doubt(&self, stream: Stream, name: &Name, cause: EndCause) -> DistrustCause {
+        let is_successor = |(other, member): (&Stream, &Member)| {
+            other.process != stream.process && member.is_live() && member.name == *name
+        };
+        let may_come_back = match cause {
+            EndCause::Majority | EndCause::Arbiter | EndCause::Bye | EndCause::Reset => {
+                !self.members.iter().any(is_successor)
+            }
+            EndCause::SuccessorHolds | EndCause::Operator => false,
+        };
+        if may_come_back { DistrustCause::Silent(stream) } else { DistrustCause::Dead(stream) }
     }
 
     pub(super) fn on_forget(&mut self) {
@@ -249,16 +264,6 @@ const DOUBTS_MAX: usize = 8;
 
 /// How often ended streams are looked through.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
-
-/// Whether a stream that was ended so may come back.
-pub(super) const fn doubt(stream: Stream, cause: EndCause) -> DistrustCause {
-    match cause {
-        EndCause::Majority | EndCause::Arbiter | EndCause::Bye | EndCause::Reset => {
-            DistrustCause::Silent(stream)
-        }
-        EndCause::SuccessorHolds | EndCause::Operator => DistrustCause::Dead(stream),
-    }
-}
 
 impl Ended {
     pub(super) fn ago(&self) -> Duration {

@@ -186,7 +186,7 @@ pub enum Suspects {
 pub enum DistrustCause {
     /// This stream is silent; it may come back, and the doubt be lifted.
     Silent(Stream),
-    /// This stream is dead, and its last acts may be unknown.
+    /// This stream is dead, or silent with another process under its name; its last acts may be unknown.
     Dead(Stream),
     /// Acts of this stream could not be had again.
     Unrepairable(Stream),

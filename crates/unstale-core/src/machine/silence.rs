@@ -50,7 +50,7 @@ impl Machine {
             if !is_unheard {
                 heard += 1;
             } else if let Some(member) = self.members.get(&namesake).filter(|member| member.doubt.is_none()) {
-                let id = self.distrust(member.suspects(), DistrustCause::Silent(namesake));
+                let id = self.distrust(member.suspects(), DistrustCause::Dead(namesake));
                 if let Some(member) = self.members.get_mut(&namesake) {
                     member.doubt = Some(id);
                 }

@@ -49,6 +49,10 @@ impl Tombs {
         self.tombs.len()
     }
 
+    pub(super) fn get(&self, stream: Stream) -> Option<&Tomb> {
+        self.tombs.get(&stream)
+    }
+
     pub(super) fn get_mut(&mut self, stream: Stream) -> Option<&mut Tomb> {
         self.tombs.get_mut(&stream)
     }

@@ -1,6 +1,5 @@
 //! The view: who is a member here, and what others say about it (P-21, P-27).
 
-use super::ends::doubt;
 use super::link::Control;
 use super::member::Member;
 use super::output::SelfEnd;
@@ -236,7 +235,8 @@ impl Machine {
             self.end_cleanly(end.stream, end.last, end.cause);
             self.update_roster();
         } else {
-            let id = self.distrust(Suspects::Everything, doubt(end.stream, end.cause));
+            let doubt = self.doubt(end.stream, &end.name, end.cause);
+            let id = self.distrust(Suspects::Everything, doubt);
             self.bury(end, vec![id]);
         }
     }

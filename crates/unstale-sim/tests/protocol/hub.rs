@@ -29,6 +29,55 @@ fn registered_nodes_join_prove_and_pass_on_acts() {
 }
 
 #[test]
+fn large_groups_join_prove_pass_on_acts_and_end_who_dies() {
+    // P-28a, P-28b: beats of all to all from 17 members on are too many, and above 100 rounds are slower
+    for (nodes, acts, oldest_proof_ms) in [(24, 40, 450), (104, 3, 900)] {
+        let mut world = World::joined(nodes, Members::Registered, 81);
+        for key in 0..acts {
+            world.write(key as usize % nodes, key);
+            world.run_for(20 * MS);
+            assert!(world.oldest_proof_ms().is_some_and(|age| age < oldest_proof_ms), "{}", world.describe());
+        }
+        world.kill(0);
+        world.kill(nodes - 1);
+        world.run_for(5 * SECOND);
+        assert_eq!(ended_by(&world, 1, EndCause::Arbiter), 2, "{nodes} nodes");
+        world.write(1, 7);
+        world.run_for(SECOND);
+        world.assert_coherent();
+        world.assert_joined();
+        assert!(world.oldest_proof_ms().is_some_and(|age| age < oldest_proof_ms), "{}", world.describe());
+    }
+}
+
+#[test]
+fn what_a_dead_node_may_have_written_is_not_served_for_long_once_its_successor_is_there() {
+    // P-20, P-33: a stream that the arbiter has ended may come back, unless another process has its name
+    for successor_comes_after_ms in [500, 6_000] {
+        let mut world = World::joined(3, Members::Registered, 91);
+        world.write(2, 1);
+        world.run_for(SECOND);
+        let dead = world.stream(2);
+        world.kill(2);
+        world.run_for(successor_comes_after_ms * MS);
+        world.start(2);
+        world.run_for(10 * SECOND);
+        for index in [0, 1] {
+            assert_eq!(ended_by(&world, index, EndCause::Arbiter), 1);
+            let node = world.nodes[index].as_ref().expect("it lives");
+            let mut causes = node.distrusts.iter().filter_map(|output| match output {
+                Output::Distrust { cause, .. } => Some(*cause),
+                _ => None,
+            });
+            let last = causes.rfind(|cause| *cause != DistrustCause::Joined);
+            assert_eq!(last, Some(DistrustCause::Dead(dead)), "after {successor_comes_after_ms} ms");
+        }
+        world.assert_joined();
+        world.assert_coherent();
+    }
+}
+
+#[test]
 fn random_faults_around_a_broker_break_no_promise() {
     for seed in 1..=12 {
         let schedule = HubSchedule::new(seed);
