@@ -197,13 +197,12 @@ fn digits_come_from_the_command_line_a_line_or_all_of_the_input() {
 
 #[test]
 fn what_follows_a_message_is_shown_and_an_extension_understood() {
-    let extended =
-        "00010000006e809690b5c848de0802010000006bf5756e0115000000a10b0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a01ac02";
+    let extended = "00010000006e809690b5c848de0802010000006bf5756e01190000000a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a2c0100000000000002";
     let output = decode(&["--codec", "fusion-backplane", extended], "");
     let answer = &answers(&output)[0];
     assert_eq!(answer["rest"], &extended[40..]);
-    let stream = "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a.1";
-    assert_eq!(answer["extension"], serde_json::json!({"message": "bye", "stream": stream, "last": 300}));
+    let process = "0a".repeat(16);
+    assert_eq!(answer["extension"], serde_json::json!({"process": process, "stamp": 300, "hops": 2}));
     let output = decode(&["--codec", "fusion-backplane", &format!("{MESSAGE}f5756e0101000000ee")], "");
     assert_eq!(answers(&output)[0]["extension"], serde_json::json!({"hex": "ee"}));
 }

@@ -37,4 +37,5 @@ mod telling;
 pub use cache::{FusionCache, FusionCounts};
 pub use settings::{FusionSettings, HOLD_OFF_DEFAULT, SKEW_MAX};
 pub use store::FusionStore;
+pub use telling::Ours;
 pub use unstale_codec::fusion::{Format, InternalStrings, KeyModifier, ValueType};

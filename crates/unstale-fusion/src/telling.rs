@@ -5,22 +5,24 @@ use unstale_codec::fusion::{Action, BackplaneMessage, Text, Ticks, extension, pu
 use unstale_port::{Error, Kind, ProcessBytes, Retry};
 
 /// What nodes of ours say among themselves, behind a message: who they are, and of which act it is. That has no number yet:
-/// the second level is voided, and the message published with it, before the number is drawn (P-24).
+/// the second level is voided, and the message published with it, before the number is drawn (P-24). The bytes are those of
+/// docs/formats/fusion.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ours {
+pub struct Ours {
     /// The process, as its streams name it; zeros if it has no node.
-    pub(crate) process: ProcessBytes,
+    pub process: ProcessBytes,
     /// The stamp of the act; 0 where there is none.
-    pub(crate) stamp: u64,
+    pub stamp: u64,
     /// How many relays it came through.
-    pub(crate) hops: u8,
+    pub hops: u8,
 }
 
 impl Ours {
     const BYTES: usize = 16 + 8 + 1;
 
-    /// What stands behind a message, if it is of a node of ours. What follows it is of later versions.
-    pub(crate) fn behind(message: &BackplaneMessage) -> Option<Self> {
+    /// What stands behind a message, if it is of a node of ours. What follows it is of later versions. Never panics, and
+    /// allocates nothing.
+    pub fn behind(message: &BackplaneMessage) -> Option<Self> {
         let mut bytes = extension(&message.rest).filter(|bytes| bytes.len() >= Self::BYTES)?;
         let mut process = [0; 16];
         bytes.copy_to_slice(&mut process);

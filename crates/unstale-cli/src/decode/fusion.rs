@@ -6,12 +6,12 @@ use serde_json::value::RawValue;
 use unstale_codec::fusion::{
     BackplaneMessage, DecodeError, Envelope, Format, Metadata, Text, ValueType, extension, value_json,
 };
-use unstale_codec::native;
+use unstale_fusion::Ours;
 
 use super::json::Json;
 use super::{Refused, hex};
 
-/// A message, and what follows its key: all of it as digits, and the native message that an extension there may be.
+/// A message, and what follows its key: all of it as digits, and what a node of unstale says of itself there.
 #[derive(Serialize)]
 struct Message<'a> {
     source_id: &'a str,
@@ -56,9 +56,13 @@ pub(super) fn message(bytes: Bytes) -> Result<String, Refused> {
 
 /// What is said of a message.
 pub(crate) fn fields(message: &BackplaneMessage) -> impl Serialize + '_ {
-    let extension = extension(&message.rest).map(|inner| match native::decode(inner.clone()) {
-        Ok(inner) => super::native::json(&inner),
-        Err(_) => Json::Object(vec![("hex", hex::digits(&inner).into())]),
+    let extension = extension(&message.rest).map(|inner| match Ours::behind(message) {
+        Some(Ours { process, stamp, hops }) => Json::Object(vec![
+            ("process", hex::digits(&process).into()),
+            ("stamp", Json::Number(stamp)),
+            ("hops", Json::Number(hops.into())),
+        ]),
+        None => Json::Object(vec![("hex", hex::digits(&inner).into())]),
     });
     Message {
         source_id: message.source_id.as_str(),
