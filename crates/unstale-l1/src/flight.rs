@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -112,6 +113,11 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
         &self.flight.key
     }
 
+    /// The same, for as long as it is needed: it costs a reference count, not a clone.
+    pub fn shared_key(&self) -> FlightKey<K, V, E> {
+        FlightKey(Arc::clone(&self.flight))
+    }
+
     /// What was finished when the flight began.
     pub fn token(&self) -> Token {
         Token(self.flight.token)
@@ -177,6 +183,23 @@ impl<K: Key + fmt::Debug, V: Send + Sync + 'static, E: Clone> fmt::Debug for Lea
             .field("key", &self.flight.key)
             .field("token", &self.flight.token)
             .finish_non_exhaustive()
+    }
+}
+
+/// The key of a flight, shared with it: see [`Lead::shared_key`].
+pub struct FlightKey<K, V, E>(Arc<Flight<K, V, E>>);
+
+impl<K, V, E> Deref for FlightKey<K, V, E> {
+    type Target = K;
+
+    fn deref(&self) -> &K {
+        &self.0.key
+    }
+}
+
+impl<K: fmt::Debug, V, E> fmt::Debug for FlightKey<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.key.fmt(f)
     }
 }
 

@@ -31,13 +31,13 @@ pub use distrust::Suspects;
 pub use domain::{Applied, Domain, DomainConfig, Fills};
 pub use entry::{Found, Handle, SUBJECTS_MAX};
 pub use fence::{Rows, SubjectRef, Token};
-pub use flight::{Lead, Wait, Waited};
+pub use flight::{FlightKey, Lead, Wait, Waited};
 pub use flights::{Flights, Joined, Mark};
 pub use key::{Borrower, Key, Probe};
 #[cfg(feature = "mutations")]
 pub use mechanism::Mechanism;
 pub use new_entry::NewEntry;
 pub use registry::TableExists;
-pub use scope::{Recorded, Scope, Scoped};
+pub use scope::{Recorded, Recorder, Records, Scope, Scoped};
 pub use table::{ENTRY_OVERHEAD_BYTES, Landed, Lookup, Refusal, Sweep, Swept, Table, TableConfig, Weigher};
 pub use tick::{Clock, Tick};

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::entry::{Head, SUBJECTS_MAX};
 use crate::fence::SubjectRef;
 use crate::mechanism::{Mechanism, Mechanisms};
+use crate::shim::sync::MutexGuard;
 use crate::shim::{Mutex, thread_local};
 use crate::tick::Tick;
 
@@ -34,9 +35,25 @@ use crate::tick::Tick;
 /// ```
 #[derive(Clone)]
 pub struct Scope {
-    recorded: Arc<Mutex<Recorded>>,
+    recorder: Arc<dyn Records>,
     own: SubjectRef,
     bypasses: bool,
+}
+
+/// Where a scope records: whatever belongs to a load can hold its recorder, so that both are one allocation.
+pub trait Records: Send + Sync + 'static {
+    /// The recorder, always the same.
+    fn recorder(&self) -> &Recorder;
+}
+
+/// What a load has read so far.
+#[derive(Debug, Default)]
+pub struct Recorder(Mutex<Recorded>);
+
+impl Records for Recorder {
+    fn recorder(&self) -> &Self {
+        self
+    }
 }
 
 /// What a scope recorded.
@@ -53,8 +70,12 @@ pub struct Recorded {
 }
 
 impl Scope {
-    pub(crate) fn of_cache(own: SubjectRef) -> Self {
-        Self { recorded: Arc::default(), own, bypasses: false }
+    pub(crate) fn of_cache(own: SubjectRef, recorder: Arc<dyn Records>) -> Self {
+        Self { recorder, own, bypasses: false }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recorded> {
+        self.recorder.recorder().0.lock()
     }
 
     /// The same, for a load that has to begin at the authority: what it reads through tables is loaded, too, as if nothing
@@ -90,17 +111,17 @@ impl Scope {
 
     /// Says that the load used something stale or suspect: its value will be answered as stale and never stored.
     pub fn taint(&self) {
-        self.recorded.lock().tainted = true;
+        self.lock().tainted = true;
     }
 
     /// A dependency by itself, without an entry.
     pub fn depend_on(&self, subject: SubjectRef) {
-        self.recorded.lock().insert(subject);
+        self.lock().insert(subject);
     }
 
     /// What was recorded so far.
     pub fn recorded(&self) -> Recorded {
-        self.recorded.lock().clone()
+        self.lock().clone()
     }
 
     /// Records a read of an entry, or of a key without one.
@@ -111,7 +132,7 @@ impl Scope {
         head: Option<&Head>,
         mechanisms: Mechanisms,
     ) {
-        let mut recorded = self.recorded.lock();
+        let mut recorded = self.lock();
         recorded.insert(key);
         // Whatever is in the scope's own cache is under the same floors as the value will be.
         if whole != self.own {

@@ -14,7 +14,7 @@ use crate::floor::Floors;
 use crate::key::{Key, Probe};
 use crate::mechanism::Mechanism;
 use crate::registry::{AnyTable, Chunk};
-use crate::scope::{self, Scope};
+use crate::scope::{self, Recorder, Records, Scope};
 use crate::shim::Ordering;
 use crate::shim::map::Cache;
 use crate::tick::{Clock, Tick};
@@ -390,7 +390,15 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Inner<K, V> {
 impl Scope {
     /// A scope for a load of a table.
     pub fn new<K: Key, V: Send + Sync + 'static>(table: &Table<K, V>) -> Self {
-        Self::of_cache(table.inner.whole)
+        Self::with_recorder(table, Arc::<Recorder>::default())
+    }
+
+    /// The same, that records there. A recorder serves one scope.
+    pub fn with_recorder<K: Key, V: Send + Sync + 'static>(
+        table: &Table<K, V>,
+        recorder: Arc<dyn Records>,
+    ) -> Self {
+        Self::of_cache(table.inner.whole, recorder)
     }
 }
 

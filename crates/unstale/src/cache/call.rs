@@ -1,5 +1,7 @@
 //! One call: what it wants loaded, and how.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use unstale_core::Instant;
 use unstale_l1::Found;
@@ -16,7 +18,7 @@ pub(crate) struct Call<K: Key, V: Send + Sync + 'static> {
     pub(crate) cache: Cache<K, V>,
     pub(crate) key: K,
     pub(crate) loaders: Loaders<V>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) tags: Vec<Bytes>,
     pub(crate) demand: Demand,
 }

@@ -36,7 +36,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         key: &K,
         handle: &Handle<Stored<V>>,
         loader: impl FnOnce() -> Loader<V>,
-        policy: Policy,
+        policy: Arc<Policy>,
         tags: Vec<Bytes>,
     ) {
         if self.is_paused(key) {
@@ -46,8 +46,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let terms =
             Terms { cache: self.clone(), policy, tags, trigger: LoadTrigger::Eager, store: StoreUse::Used };
         let job = Job {
-            terms: Arc::new(terms),
-            key: key.clone(),
+            terms,
+            key: lead.shared_key(),
             loaders: Loaders { first: Some(loader()), spare: None },
             previous: self.confirmable(key, &Value::new(handle.clone())),
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use unstale_l1::{Found, Handle, Joined, Lookup, Mark, Scope, Tick, Waited};
@@ -58,6 +59,15 @@ enum Doubt {
     Suspect(Tick),
 }
 
+/// Until when a call waits.
+#[derive(Clone, Copy)]
+struct Deadlines {
+    /// For something new, if there is something stale.
+    soft: Option<Instant>,
+    /// At all.
+    hard: Option<Instant>,
+}
+
 /// What is waited for.
 enum Flight<K: Key, V: Send + Sync + 'static> {
     Led(Running<K, V>),
@@ -76,7 +86,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// Reads memory, then joins or leads a load. At most two loads: a flight that an invalidation overtook before this call
     /// began is waited for at most once, and the next one is younger than the call.
     pub(crate) async fn fetch(&mut self, way: Way, mut trigger: LoadTrigger) -> Result<Fetched<V>, Error> {
-        let began = Instant::now();
+        let deadlines = self.deadlines();
         loop {
             let old = match self.look(way) {
                 Looked::Fresh(fetched) => return Ok(fetched),
@@ -97,10 +107,10 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
                 }
             };
             self.count_miss(matches!(flight, Flight::Joined(_)), trigger);
-            let settled = match self.wait(&mut flight, old.as_ref(), began).await? {
-                Arrived::Led(Ended { mut outcomes, left }) => {
+            let settled = match self.wait(&mut flight, old.as_ref(), deadlines).await? {
+                Arrived::Led(Ended { outcomes, left }) => {
                     self.loaders = left;
-                    let outcome = outcomes.pop().expect("one key, one outcome");
+                    let outcome = outcomes.into_one().expect("one key, one outcome");
                     self.settle_led(outcome, old.as_ref(), way)?
                 }
                 Arrived::Joined(waited) => self.settle_joined(waited, old.as_ref(), way)?,
@@ -192,30 +202,38 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let is_suspect = old.is_some_and(|old| matches!(old.doubt, Doubt::Suspect(_)));
         let terms = Terms {
             cache: self.cache.clone(),
-            policy: self.policy.clone(),
+            policy: Arc::clone(&self.policy),
             tags: self.tags.clone(),
             trigger: if is_suspect { LoadTrigger::Suspect } else { trigger },
             store: way.store(),
         };
         let job = Job {
-            terms: Arc::new(terms),
-            key: self.key.clone(),
+            terms,
+            key: lead.shared_key(),
             loaders: std::mem::take(&mut self.loaders),
             previous: old.and_then(|old| self.cache.confirmable(&self.key, &old.value)),
         };
         Ok(job.run(lead))
     }
 
-    /// Waits for a flight within the limits, which count from `began`.
+    /// When the limits of this call end that begins now. The clock is read only if there are any.
+    fn deadlines(&self) -> Deadlines {
+        let (soft, hard) = (self.policy.soft_timeout, self.policy.hard_timeout);
+        let began = (soft.is_some() || hard.is_some()).then(Instant::now);
+        let after = |limit: Option<Duration>| began.zip(limit).map(|(began, limit)| later(began, limit));
+        Deadlines { soft: after(soft), hard: after(hard) }
+    }
+
+    /// Waits for a flight within the limits.
     async fn wait(
         &mut self,
         flight: &mut Flight<K, V>,
         old: Option<&Old<V>>,
-        began: Instant,
+        deadlines: Deadlines,
     ) -> Result<Arrived<V>, Error> {
         let stale = old.filter(|_| self.policy.fail_safe.is_on());
-        if let Some((soft, old)) = self.policy.soft_timeout.zip(stale) {
-            if let Ok(arrived) = Box::pin(timeout_at(later(began, soft), flight.arrival())).await {
+        if let Some((soft, old)) = deadlines.soft.zip(stale) {
+            if let Ok(arrived) = Box::pin(timeout_at(soft, flight.arrival())).await {
                 return Ok(arrived);
             }
             if let Some(answer) = self.stand_in(&old.value, StaleReason::SoftTimeout) {
@@ -223,8 +241,8 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
                 return Ok(Arrived::Instead(answer));
             }
         }
-        let Some(hard) = self.policy.hard_timeout else { return Ok(flight.arrival().await) };
-        if let Ok(arrived) = Box::pin(timeout_at(later(began, hard), flight.arrival())).await {
+        let Some(hard) = deadlines.hard else { return Ok(flight.arrival().await) };
+        if let Ok(arrived) = Box::pin(timeout_at(hard, flight.arrival())).await {
             return Ok(arrived);
         }
         flight.leave();

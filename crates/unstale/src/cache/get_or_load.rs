@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -233,9 +234,9 @@ where
         self.options.map(|options| options.tags.clone()).unwrap_or_default()
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> Arc<Policy> {
         let policy = &self.cache.inner.policy;
-        self.options.map_or_else(|| policy.clone(), |options| policy.with(options))
+        self.options.map_or_else(|| Arc::clone(policy), |options| Arc::new(policy.with(options)))
     }
 }
 

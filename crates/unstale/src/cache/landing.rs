@@ -44,7 +44,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Stores what was loaded, if no invalidation overtook it, and answers all who wait.
     pub(crate) fn land(&self, lead: Led<K, V>, goods: Goods<V>) -> Landing<K, V> {
         let Goods { entry, is_pure, kept_nowhere, fill, tags } = goods;
-        let (began, key) = (lead.began(), lead.key().clone());
+        let (began, key) = (lead.began(), lead.shared_key());
         self.end_pause(&key);
         let entry = if kept_nowhere.is_some() { entry.unstored() } else { entry };
         let landed = lead.land(entry);
@@ -73,7 +73,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         // What memory refused is not for the store either, unless only memory was to be left out.
         let is_current = !is_newer && matches!(refusal, None | Some(Refusal::Unstored));
         let fill = fill.filter(|_| is_current).map(|(stock, grant)| Fill {
-            key,
+            key: key.clone(),
             found: found.clone(),
             stock,
             grant,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use unstale_l1::{Probe, Scope, Scoped};
+use unstale_l1::{Probe, Recorder, Records, Scope, Scoped};
 
 use super::options::{EntryOptions, FailSafe, Skip};
 use super::value::Value;
@@ -23,13 +23,16 @@ use super::{Cache, Key};
 /// What is said after the loader returned has no effect.
 pub struct Load<V> {
     notes: Arc<Notes<V>>,
+    scope: Scope,
 }
 
 /// What passes between a load and its loader.
 pub(crate) struct Notes<V> {
     previous: Option<Value<V>>,
-    scope: Scope,
-    said: Mutex<Said>,
+    /// What the load reads.
+    recorder: Recorder,
+    /// Seldom is anything said.
+    said: Mutex<Option<Box<Said>>>,
 }
 
 /// What a loader said.
@@ -41,14 +44,14 @@ pub(crate) struct Said {
 }
 
 impl<V> Load<V> {
-    pub(crate) fn new(previous: Option<Value<V>>, scope: Scope) -> (Self, Arc<Notes<V>>) {
-        let notes = Arc::new(Notes { previous, scope, said: Mutex::default() });
-        (Self { notes: Arc::clone(&notes) }, notes)
+    /// The handle of a load with these notes, which `scope` records in.
+    pub(crate) const fn new(notes: Arc<Notes<V>>, scope: Scope) -> Self {
+        Self { notes, scope }
     }
 
     /// Puts a tag on the value. At most 1,024 tags and dependencies per value; beyond that it is not stored.
     pub fn tag(&self, tag: impl Into<Bytes>) {
-        self.said().options.tags.push(tag.into());
+        self.say(|said| said.options.tags.push(tag.into()));
     }
 
     /// The value was made from what `key` means to `cache`: it is invalid as soon as that is, whether or not it was
@@ -59,58 +62,57 @@ impl<V> Load<V> {
         V2: Send + Sync + 'static,
         Q: Probe<K2> + ?Sized,
     {
-        cache.table().depend_on(key, &self.notes.scope);
+        cache.table().depend_on(key, &self.scope);
     }
 
     /// How long this value is fresh, on both levels unless [`Load::store_time_to_live`] says otherwise.
     pub fn time_to_live(&self, duration: Duration) {
-        self.said().options.time_to_live = Some(duration);
+        self.say(|said| said.options.time_to_live = Some(duration));
     }
 
     /// How long this value is fresh in the store (L2).
     pub fn store_time_to_live(&self, duration: Duration) {
-        self.said().options.store_time_to_live = Some(duration);
+        self.say(|said| said.options.store_time_to_live = Some(duration));
     }
 
     /// How long the store keeps this value after it stopped being fresh there, for fail-safe.
     pub fn store_fail_safe(&self, duration: Duration) {
-        self.said().options.store_fail_safe = Some(duration);
+        self.say(|said| said.options.store_fail_safe = Some(duration));
     }
 
     /// How long the nothing that this load found is fresh.
     pub fn negative_time_to_live(&self, duration: Duration) {
-        self.said().options.negative_time_to_live = Some(duration);
+        self.say(|said| said.options.negative_time_to_live = Some(duration));
     }
 
     /// Whether, and for how long, this value may stand in once it is stale.
     pub fn fail_safe(&self, fail_safe: FailSafe) {
-        self.said().options.fail_safe = Some(fail_safe);
+        self.say(|said| said.options.fail_safe = Some(fail_safe));
     }
 
     /// Leaves out a level for this value.
     pub fn skip(&self, skip: Skip) {
-        let mut said = self.said();
-        said.options.skips = said.options.skips.with(skip);
+        self.say(|said| said.options.skips = said.options.skips.with(skip));
     }
 
     /// Answers this value to those who wait for it and keeps it nowhere.
     pub fn no_store(&self) {
-        self.said().no_store = true;
+        self.say(|said| said.no_store = true);
     }
 
     /// The database's own version of this value: one with a lower version never replaces it, whatever was loaded last.
     pub fn version(&self, version: u64) {
-        self.said().options.version = Some(version);
+        self.say(|said| said.options.version = Some(version));
     }
 
     /// The validator that came with this value; the next load of the key is told it.
     pub fn etag(&self, etag: impl Into<String>) {
-        self.said().options.etag = Some(etag.into());
+        self.say(|said| said.options.etag = Some(etag.into()));
     }
 
     /// When this value was last modified; the next load of the key is told it.
     pub fn last_modified(&self, at: SystemTime) {
-        self.said().options.last_modified = Some(at);
+        self.say(|said| said.options.last_modified = Some(at));
     }
 
     /// The value that was there before and is stale, suspect or about to expire, if it may come back: a loader that finds
@@ -132,11 +134,11 @@ impl<V> Load<V> {
     /// Makes `future` part of this load wherever it runs: what it reads from caches is recorded as read by the load. For
     /// tasks that a loader spawns and awaits.
     pub fn carry<Fut: Future>(&self, future: Fut) -> Scoped<Fut> {
-        self.notes.scope.clone().hold(future)
+        self.scope.clone().hold(future)
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.notes.said()
+    fn say(&self, say: impl FnOnce(&mut Said)) {
+        say(self.notes.said().get_or_insert_default());
     }
 }
 
@@ -146,12 +148,22 @@ impl<V> fmt::Debug for Load<V> {
     }
 }
 
+impl<V: Send + Sync + 'static> Records for Notes<V> {
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+}
+
 impl<V> Notes<V> {
-    pub(crate) fn take(&self) -> Said {
-        std::mem::take(&mut *self.said())
+    pub(crate) fn new(previous: Option<Value<V>>) -> Self {
+        Self { previous, recorder: Recorder::default(), said: Mutex::default() }
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
+    pub(crate) fn take(&self) -> Option<Box<Said>> {
+        self.said().take()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Option<Box<Said>>> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,19 +2,23 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use super::load::Load;
 use super::loaded::Loaded;
 
-/// What a loader gives, without its types.
-pub(crate) type LoadFuture<V> = Pin<Box<dyn Future<Output = Result<Loaded<V>, Cause>> + Send>>;
+/// A loader for one key and then the future that it makes, without their types and in one allocation.
+pub(crate) type Loader<V> = Pin<Box<dyn Loading<V>>>;
 
-/// A loader without its types, for one key.
-pub(crate) type Loader<V> = Box<dyn FnOnce(Load<V>) -> LoadFuture<V> + Send>;
+/// What a loader is, and comes to.
+pub(crate) trait Loading<V>: Future<Output = Result<Loaded<V>, Cause>> + Send {
+    /// Has the loader called with this handle by the first poll. To be done once, and before.
+    fn begin(self: Pin<&mut Self>, load: Load<V>);
+}
 
 /// Why a loader gave nothing.
 pub(crate) enum Cause {
@@ -33,14 +37,57 @@ where
     E: Into<Box<dyn StdError + Send + Sync>>,
     V: Send + Sync + 'static,
 {
-    Box::new(move |load| {
-        Box::pin(async move {
-            let answer =
-                async move { loader(load).await.map(Into::into).map_err(|error| Cause::Error(error.into())) };
-            let mut answer = pin!(answer);
-            poll_fn(|cx| poll_contained(answer.as_mut(), cx)).await
+    Box::pin(Stage::<V, F, Fut>::Idle { loader: Some(loader), load: None })
+}
+
+pin_project! {
+    /// A loader before and after it was called.
+    #[project = StageProjection]
+    enum Stage<V, F, Fut> {
+        Idle { loader: Option<F>, load: Option<Load<V>> },
+        Loading { #[pin] future: Fut },
+    }
+}
+
+impl<V, F, Fut, T, E> Loading<V> for Stage<V, F, Fut>
+where
+    F: FnOnce(Load<V>) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    T: Into<Loaded<V>>,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+    V: Send + Sync + 'static,
+{
+    fn begin(self: Pin<&mut Self>, handle: Load<V>) {
+        if let StageProjection::Idle { load, .. } = self.project() {
+            *load = Some(handle);
+        }
+    }
+}
+
+impl<V, F, Fut, T, E> Future for Stage<V, F, Fut>
+where
+    F: FnOnce(Load<V>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    T: Into<Loaded<V>>,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Output = Result<Loaded<V>, Cause>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut stage = self;
+        contained(|| {
+            if let StageProjection::Idle { loader, load } = stage.as_mut().project() {
+                let (loader, load) = loader.take().zip(load.take()).expect("a loader has begun");
+                stage.set(Self::Loading { future: loader(load) });
+            }
+            match stage.project() {
+                StageProjection::Loading { future } => future
+                    .poll(cx)
+                    .map(|answer| answer.map(Into::into).map_err(|error| Cause::Error(error.into()))),
+                StageProjection::Idle { .. } => unreachable!("it was called"),
+            }
         })
-    })
+    }
 }
 
 /// Polls a future whose panic is its answer. After a panic it must not be polled again, so that no broken invariant of it is seen.
@@ -48,7 +95,11 @@ pub(crate) fn poll_contained<T>(
     future: Pin<&mut impl Future<Output = Result<T, Cause>>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, Cause>> {
-    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+    contained(|| future.poll(cx))
+}
+
+fn contained<T>(poll: impl FnOnce() -> Poll<Result<T, Cause>>) -> Poll<Result<T, Cause>> {
+    match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(polled) => polled,
         Err(payload) => Poll::Ready(Err(Cause::Panic(message(&*payload)))),
     }

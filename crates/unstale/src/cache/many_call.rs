@@ -26,7 +26,7 @@ use crate::{Error, Freshness, Otherwise};
 pub(crate) struct Many<'k, K: Key, V: Send + Sync + 'static> {
     cache: Cache<K, V>,
     keys: &'k [K],
-    policy: Policy,
+    policy: Arc<Policy>,
     tags: Vec<Bytes>,
     demand: Demand,
     fetched: Vec<Option<Fetched<V>>>,
@@ -62,7 +62,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         Self {
             cache: cache.clone(),
             keys,
-            policy: cache.inner.policy.with(options),
+            policy: Arc::new(cache.inner.policy.with(options)),
             tags: options.tags.clone(),
             demand,
             fetched: keys.iter().map(|_| None).collect(),
@@ -183,7 +183,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
             cache: self.cache.clone(),
             key: self.keys[index].clone(),
             loaders: Loaders::default(),
-            policy: self.policy.clone(),
+            policy: Arc::clone(&self.policy),
             tags: self.tags.clone(),
             demand: self.demand,
         }
@@ -310,21 +310,21 @@ impl<K: Key, V: Send + Sync + 'static> Aboard<K, V> {
         if let Some(first) = self.led.first() {
             let terms = Terms {
                 cache: first.call.cache.clone(),
-                policy: first.call.policy.clone(),
+                policy: Arc::clone(&first.call.policy),
                 tags: first.call.tags.clone(),
                 trigger,
                 store: way.store(),
             };
             let keys = leads.iter().map(|lead| lead.key().clone()).collect();
-            let job = ManyJob { terms: Arc::new(terms), keys, loader: loader() };
+            let job = ManyJob { terms, keys, loader: loader() };
             self.running = Some(job.run(leads));
         }
         self
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> Arc<Policy> {
         let call = self.waiting().next().map(|open| &open.call);
-        call.map(|call| call.policy.clone()).unwrap_or_default()
+        call.map(|call| Arc::clone(&call.policy)).unwrap_or_default()
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Open<K, V>> {
@@ -338,7 +338,7 @@ impl<K: Key, V: Send + Sync + 'static> Aboard<K, V> {
         if let Some(running) = &mut self.running {
             let Ended { outcomes, .. } = running.await;
             self.running = None;
-            self.arrived.extend(self.led.drain(..).zip(outcomes.into_iter().map(Arrived::Led)));
+            self.arrived.extend(self.led.drain(..).zip(outcomes.into_vec().into_iter().map(Arrived::Led)));
         }
         while let Some((_, wait)) = self.joined.last_mut() {
             let waited = wait.await;

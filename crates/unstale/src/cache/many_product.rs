@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Key;
 use super::call::Loaders;
+use super::few::Few;
 use super::load::Load;
 use super::loaded::Answer as LoaderAnswer;
 use super::loader::Cause;
@@ -27,16 +27,16 @@ pub(crate) type ManyFuture<K, V> = Pin<Box<dyn Future<Output = Result<Vec<(K, V)
 
 /// The load of many keys: what it needs to run, owned.
 pub(crate) struct ManyJob<K: Key, V: Send + Sync + 'static> {
-    pub(crate) terms: Arc<Terms<K, V>>,
+    pub(crate) terms: Terms<K, V>,
     pub(crate) keys: Vec<K>,
     pub(crate) loader: ManyLoader<K, V>,
 }
 
 impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
     pub(crate) fn run(self, leads: Vec<Led<K, V>>) -> Running<K, V> {
-        let terms = Arc::clone(&self.terms);
-        let loading = async move { (self.produce().await, Loaders::default()) };
-        Running::new(&terms, leads, Box::pin(loading))
+        let (cache, pause) = (self.terms.cache.clone(), self.terms.pause());
+        let loading = async move { (Few::Many(self.produce().await), Loaders::default()) };
+        Running::new(cache, pause, Few::Many(leads), Box::pin(loading))
     }
 
     async fn produce(self) -> Vec<Product<V>> {

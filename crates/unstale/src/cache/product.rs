@@ -1,14 +1,13 @@
 //! What the load of one key brings: from the store, or from the loader.
 
-use std::sync::Arc;
-
 use unstale_l1::NewEntry;
 
 use super::Key;
 use super::call::Loaders;
+use super::few::Few;
 use super::loaded::{Answer, Loaded};
 use super::loader::Loader;
-use super::running::{Led, Running};
+use super::running::{Led, LedKey, Running};
 use super::second_level::{Stocked, StoreRead};
 use super::terms::{Brought, Goods, Old, Terms};
 use super::value::{Stored, Value};
@@ -17,8 +16,8 @@ use crate::{Error, ErrorKind};
 
 /// The load of one key: what it needs to run, owned.
 pub(crate) struct Job<K: Key, V: Send + Sync + 'static> {
-    pub(crate) terms: Arc<Terms<K, V>>,
-    pub(crate) key: K,
+    pub(crate) terms: Terms<K, V>,
+    pub(crate) key: LedKey<K, V>,
     pub(crate) loaders: Loaders<V>,
     /// What may come back as not modified.
     pub(crate) previous: Option<Value<V>>,
@@ -46,32 +45,31 @@ enum Failed {
 impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
     /// The load, led by `lead`, whose token was taken before anything here is polled.
     pub(crate) fn run(mut self, lead: Led<K, V>) -> Running<K, V> {
-        let terms = Arc::clone(&self.terms);
+        let (cache, pause) = (self.terms.cache.clone(), self.terms.pause());
         let loading = async move {
             let product = self.produce().await;
-            (vec![product], self.loaders)
+            (Few::One(product), self.loaders)
         };
-        Running::new(&terms, vec![lead], Box::pin(loading))
+        Running::new(cache, pause, Few::One(lead), Box::pin(loading))
     }
 
     async fn produce(&mut self) -> Product<V> {
-        let terms = Arc::clone(&self.terms);
-        let can_stand_in = terms.policy.fail_safe.is_on() && self.previous.is_some();
+        let can_stand_in = self.terms.policy.fail_safe.is_on() && self.previous.is_some();
         let old = if can_stand_in { Old::StandsIn } else { Old::None };
-        let StoreRead { found, grant, .. } = terms.stock_of(&self.key, old).await;
+        let StoreRead { found, grant, .. } = self.terms.stock_of(&self.key, old).await;
         let stale = match found {
-            Some(stocked) if terms.is_good_enough(&stocked) => {
-                return Product::Goods(Box::new(terms.goods_of_stock(*stocked)));
+            Some(stocked) if self.terms.is_good_enough(&stocked) => {
+                return Product::Goods(Box::new(self.terms.goods_of_stock(*stocked)));
             }
             stale => stale,
         };
-        let (answer, brought) = match self.load().await {
+        let (Loaded(answer), brought) = match self.load().await {
             Ok(brought) => brought.split(),
             Err(Failed::Load(error)) => return self.without_answer(stale, error),
             Err(Failed::Confirmation) => return Product::Unconfirmed(self.unconfirmed()),
         };
         let confirmed = if matches!(answer, Answer::NotModified) { self.previous.as_ref() } else { None };
-        match terms.goods(&brought, answer, confirmed, grant) {
+        match self.terms.goods(&brought, answer, confirmed, grant) {
             Some(goods) => Product::Goods(Box::new(goods)),
             None => Product::Unconfirmed(self.unconfirmed()),
         }
@@ -79,9 +77,9 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
 
     /// Calls the loader; once more, without a previous value and in a fresh scope, if it confirmed one that was invalidated
     /// meanwhile and the caller lent a second loader.
-    async fn load(&mut self) -> Result<Brought<Answer<V>>, Failed> {
+    async fn load(&mut self) -> Result<Brought<Loaded<V>>, Failed> {
         let first = self.call(self.previous.clone()).await.map_err(Failed::Load)?;
-        if !matches!(first.answer, Answer::NotModified) || self.confirms_previous() {
+        if !matches!(first.answer.0, Answer::NotModified) || self.confirms_previous() {
             return Ok(first);
         }
         drop(first);
@@ -92,19 +90,21 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
         Box::pin(self.call(None)).await.map_err(Failed::Load)
     }
 
-    async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Answer<V>>, Error> {
-        let loader: Loader<V> = self.loaders.next().ok_or_else(|| {
+    async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Loaded<V>>, Error> {
+        let mut loader: Loader<V> = self.loaders.next().ok_or_else(|| {
             self.terms.failure(ErrorKind::Refused, "the load was refused, and no loader is left")
         })?;
-        let terms = Arc::clone(&self.terms);
-        let Brought { answer: Loaded(answer), said, scope } = terms.call(previous, loader).await?;
-        Ok(Brought { answer, said, scope })
+        let begin = |load| {
+            loader.as_mut().begin(load);
+            loader
+        };
+        self.terms.call(previous, begin).await
     }
 
     /// Whether the previous value may be stored anew (F-4, "not modified").
     fn confirms_previous(&self) -> bool {
         let table = self.terms.cache.table();
-        self.previous.as_ref().is_some_and(|previous| table.may_confirm(&self.key, previous.handle()))
+        self.previous.as_ref().is_some_and(|previous| table.may_confirm(&*self.key, previous.handle()))
     }
 
     fn without_answer(&self, stale: Option<Box<Stocked<V>>>, error: Error) -> Product<V> {

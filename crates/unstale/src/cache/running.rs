@@ -4,16 +4,16 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use unstale_l1::{Found, Lead, Tick, Wait};
+use unstale_l1::{FlightKey, Found, Lead, Tick, Wait};
 
 use super::call::Loaders;
+use super::few::Few;
 use super::landing::{Ending, Fill, Landing};
 use super::product::Product;
-use super::terms::{Terms, ticks};
 use super::value::Stored;
 use super::{Cache, Key};
 use crate::Error;
-use crate::event::{CacheEvent, LoadFailure, LoadTrigger};
+use crate::event::{CacheEvent, LoadFailure};
 
 /// What a led load came to for one key.
 pub(crate) struct Outcome<V> {
@@ -26,7 +26,7 @@ pub(crate) struct Outcome<V> {
 /// What a led load came to.
 pub(crate) struct Ended<V> {
     /// For each key, in the order of the leads.
-    pub(crate) outcomes: Vec<Result<Outcome<V>, Error>>,
+    pub(crate) outcomes: Few<Result<Outcome<V>, Error>>,
     /// The loaders that were not needed.
     pub(crate) left: Loaders<V>,
 }
@@ -34,11 +34,14 @@ pub(crate) struct Ended<V> {
 /// A flight that this node leads.
 pub(crate) type Led<K, V> = Lead<K, Stored<V>, Error>;
 
+/// Its key.
+pub(crate) type LedKey<K, V> = FlightKey<K, Stored<V>, Error>;
+
 /// A flight that another caller leads.
 pub(crate) type Joint<K, V> = Wait<K, Stored<V>, Error>;
 
 /// What a load gives: a product for each key, in the order of the leads, and the loaders that it did not need.
-pub(crate) type Loading<V> = Pin<Box<dyn Future<Output = (Vec<Product<V>>, Loaders<V>)> + Send>>;
+pub(crate) type Loading<V> = Pin<Box<dyn Future<Output = (Few<Product<V>>, Loaders<V>)> + Send>>;
 
 /// A load that polls itself, lands what it brought for all who wait, and fills the store.
 ///
@@ -46,7 +49,7 @@ pub(crate) type Loading<V> = Pin<Box<dyn Future<Output = (Vec<Product<V>>, Loade
 /// others wait for it, it goes on as a task of the node; dropped alone, it is cancelled.
 pub(crate) struct Running<K: Key, V: Send + Sync + 'static> {
     cache: Cache<K, V>,
-    leads: Vec<Led<K, V>>,
+    leads: Few<Led<K, V>>,
     stage: Stage<V>,
     caller: Caller,
     /// How long nothing else is tried after a failure, as long as there is something to serve.
@@ -69,11 +72,13 @@ enum Stage<V> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
-    /// The load of `terms` and `leads` that `loading` does.
-    pub(crate) fn new(terms: &Terms<K, V>, leads: Vec<Led<K, V>>, loading: Loading<V>) -> Self {
-        let pauses = terms.policy.fail_safe.is_on() || terms.trigger == LoadTrigger::Eager;
-        let pause = pauses.then(|| ticks(terms.policy.fail_safe.pause()));
-        let cache = terms.cache.clone();
+    /// The load of `leads` that `loading` does, with its [`Terms::pause`].
+    pub(crate) fn new(
+        cache: Cache<K, V>,
+        pause: Option<Tick>,
+        leads: Few<Led<K, V>>,
+        loading: Loading<V>,
+    ) -> Self {
         Self { cache, leads, stage: Stage::Loading(loading), caller: Caller::Waits, pause }
     }
 
@@ -97,13 +102,12 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
         });
     }
 
-    fn land(&mut self, products: Vec<Product<V>>, left: Loaders<V>) -> Poll<Ended<V>> {
+    fn land(&mut self, products: Few<Product<V>>, left: Loaders<V>) -> Poll<Ended<V>> {
         let mut fills = Vec::new();
         let leads = std::mem::take(&mut self.leads);
-        assert_eq!(leads.len(), products.len(), "a load brings one product for each key");
-        let landed =
-            leads.into_iter().zip(products).map(|(lead, product)| self.land_one(lead, product, &mut fills));
-        let ended = Ended { outcomes: landed.collect(), left };
+        // A load brings one product for each key.
+        let outcomes = leads.zip_with(products, |lead, product| self.land_one(lead, product, &mut fills));
+        let ended = Ended { outcomes, left };
         if fills.is_empty() {
             return Poll::Ready(ended);
         }
@@ -177,7 +181,7 @@ impl<K: Key, V: Send + Sync + 'static> Future for Running<K, V> {
 impl<K: Key, V: Send + Sync + 'static> Drop for Running<K, V> {
     fn drop(&mut self) {
         let goes_on = match &self.stage {
-            Stage::Loading(_) => self.leads.iter().any(Lead::has_waiters),
+            Stage::Loading(_) => self.leads.as_slice().iter().any(Lead::has_waiters),
             Stage::Filling(..) => true,
             Stage::Over => false,
         };

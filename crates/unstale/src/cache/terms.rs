@@ -1,14 +1,16 @@
 //! On which terms a load runs, and what becomes of its answer: an entry for memory, and stock for the store.
 
+use std::borrow::Cow;
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
-use unstale_l1::{NewEntry, Scope, Tick};
+use unstale_l1::{NewEntry, Records, Scope, Tick};
 
-use super::load::{Load, Said};
+use super::load::{Load, Notes, Said};
 use super::loaded::Answer;
 use super::loader::Cause;
 use super::options::{Overdue, Recovery, Skip};
@@ -28,7 +30,7 @@ const LOADED: u64 = 0;
 /// What holds for a load, of one key or of many.
 pub(crate) struct Terms<K: Key, V: Send + Sync + 'static> {
     pub(crate) cache: Cache<K, V>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     /// The tags that the call put on whatever is loaded.
     pub(crate) tags: Vec<Bytes>,
     pub(crate) trigger: LoadTrigger,
@@ -70,11 +72,17 @@ pub(crate) struct Goods<V> {
 /// What a loader brought, with all that was said and read meanwhile.
 pub(crate) struct Brought<A> {
     pub(crate) answer: A,
-    pub(crate) said: Said,
+    pub(crate) said: Option<Box<Said>>,
     pub(crate) scope: Scope,
 }
 
 impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
+    /// How long nothing else is tried after a failure, as long as there is something to serve.
+    pub(crate) fn pause(&self) -> Option<Tick> {
+        let pauses = self.policy.fail_safe.is_on() || self.trigger == LoadTrigger::Eager;
+        pauses.then(|| ticks(self.policy.fail_safe.pause()))
+    }
+
     /// Calls a loader: in a scope, within the limit of time, its panic contained, counted.
     pub(crate) async fn call<A, Fut>(
         &self,
@@ -87,10 +95,12 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let (shared, metrics) = (self.cache.shared(), &self.cache.inner.metrics);
         self.await_turn().await;
         metrics.loads.increment(self.trigger);
-        let scope = Scope::new(self.cache.table());
+        let notes = Arc::new(Notes::new(previous));
+        let recorder: Arc<dyn Records> = Arc::clone(&notes) as Arc<dyn Records>;
+        let scope = Scope::with_recorder(self.cache.table(), recorder);
         // What has to come from the authority is made of what comes from there, too.
         let scope = if self.store == StoreUse::Bypassed { scope.bypassing() } else { scope };
-        let (load, notes) = Load::new(previous, scope.clone());
+        let load = Load::new(Arc::clone(&notes), scope.clone());
         let began = shared.now();
         let span = tracing::debug_span!(
             "load",
@@ -203,10 +213,13 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         confirmed: Option<&Value<V>>,
         grant: Option<Grant>,
     ) -> Option<Goods<V>> {
-        let said = &brought.said;
-        let policy = self.policy.with(&said.options);
-        let validators = said.validators();
-        let tags: Vec<Bytes> = self.tags.iter().chain(&said.options.tags).cloned().collect();
+        let said = brought.said.as_deref();
+        let policy = said
+            .map_or(Cow::Borrowed(self.policy.as_ref()), |said| Cow::Owned(self.policy.with(&said.options)));
+        let validators = said.map(Said::validators).unwrap_or_default();
+        let is_unstored = said.is_some_and(|said| said.no_store);
+        let own_tags = said.into_iter().flat_map(|said| &said.options.tags);
+        let tags: Vec<Bytes> = self.tags.iter().chain(own_tags).cloned().collect();
         let (entry, kind) = match answer {
             Answer::Value(value) => (NewEntry::value(Stored::new(value, validators.clone())), Kind::Value),
             Answer::Nothing => (NewEntry::nothing(), Kind::Nothing),
@@ -225,14 +238,14 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         if let Some(version) = validators.version {
             entry = entry.version(version);
         }
-        let kept_nowhere = if said.no_store { Some(FillRefusal::NoStore) } else { memory_refusal(&policy) };
+        let kept_nowhere = if is_unstored { Some(FillRefusal::NoStore) } else { memory_refusal(&policy) };
         let recorded = brought.scope.recorded();
         // What was made from other cached values is not put in the store: nobody could void it there when those change.
         // Of a confirmed value only the places of its tags are known here, and the store needs their bytes.
         let is_for_store = recorded.subjects().next().is_none()
             && !recorded.is_tainted()
             && confirmed.is_none()
-            && !said.no_store
+            && !is_unstored
             && !policy.skips.has(Skip::StoreWrite);
         let fill = grant.filter(|_| is_for_store).map(|grant| {
             let fresh_for = policy.store_life(kind);
