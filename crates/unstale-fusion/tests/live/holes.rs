@@ -72,7 +72,9 @@ async fn what_they_write_within_the_hold_off_is_not_used_here_and_undone_at_its_
     theirs.set("a", "theirs", &[]).await;
     theirs.set("b", "theirs", &[]).await;
     assert_eq!(ours.read("a", "ours").await, "ours");
-    assert_eq!(ours.fusion.counts().doubted, 1);
+    // Or undone at once, where the clocks do not tell it from what came before.
+    let counts = ours.fusion.counts();
+    assert!(counts.doubted == 1 || counts.undone > 0, "{counts:?}");
     until("both are undone", async || ours.fusion.counts().undone == 2).await;
     theirs.until_value("a", "ours").await;
     theirs.until_gone("b").await;

@@ -67,7 +67,9 @@ async fn a_stream_that_is_lost_is_noticed_and_goes_on() {
     let mut redis = Redis::start().await.expect("it starts");
     let mut group = Group::with(&redis.url(), 2, |builder| builder.stream(10_000));
     group.until_linked().await;
+    // Who has read nothing has lost nothing: each reads what the other says.
     group.tell_all(0, "before").await;
+    group.tell_all(1, "before, too").await;
     redis.restart(Data::Emptied).await.expect("it starts again");
     group.until("the notes", |group| group.nodes.iter().all(|node| node.has_note("stream-lost"))).await;
     group.until_linked().await;
