@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::link::Farewell;
 use super::member::{Member, Standing};
+use super::silence::namesakes;
 use super::slots::Leaves;
 use super::tombs::{Rest, Tomb};
 use super::{DistrustCause, Event, Machine, Output, State, Suspects, WakeReason};
@@ -142,11 +143,9 @@ impl Machine {
         let leaves = if tomb.cause == EndCause::Bye { Leaves::Electorate } else { Leaves::Nothing };
         self.slots.end(stream, &tomb.name, leaves);
         // A successor that others told of takes the slot now.
-        let is_heir = |(other, member): &(&Stream, &Member)| {
-            **other != stream && member.is_live() && member.name == tomb.name
-        };
-        if let Some((heir, member)) = self.members.iter().filter(is_heir).last() {
-            self.slots.occupy(*heir, &member.name, member.address.as_ref());
+        let heir = namesakes(&self.members, &tomb.name).rfind(|(other, _)| *other != stream);
+        if let Some((heir, member)) = heir {
+            self.slots.occupy(heir, &member.name, member.address.as_ref());
         }
         let transaction = tomb.at.plus(self.config.timing.longest_transaction);
         if tomb.rest.is_some() && transaction > self.now {
@@ -212,12 +211,9 @@ impl Machine {
 
     /// Whether a stream that was ended so may come back. Not where another process has its name (P-33).
     pub(super) fn doubt(&self, stream: Stream, name: &Name, cause: EndCause) -> DistrustCause {
-        let is_successor = |(other, member): (&Stream, &Member)| {
-            other.process != stream.process && member.is_live() && member.name == *name
-        };
         let may_come_back = match cause {
             EndCause::Majority | EndCause::Arbiter | EndCause::Bye | EndCause::Reset => {
-                !self.members.iter().any(is_successor)
+                !namesakes(&self.members, name).any(|(other, _)| other.process != stream.process)
             }
             EndCause::SuccessorHolds | EndCause::Operator => false,
         };

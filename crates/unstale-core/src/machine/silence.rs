@@ -1,5 +1,8 @@
 //! Members that are not heard: reported, doubted, voted on, ended by the operator (P-30, P-33).
 
+use std::collections::BTreeMap;
+
+use super::member::Member;
 use super::{DistrustCause, Event, Machine, State, WakeReason};
 use crate::{EndCause, Mechanism, Name, Stream};
 
@@ -36,11 +39,8 @@ impl Machine {
     /// its end. Two that are both heard are reported (P-33).
     pub(super) fn doubt_namesakes(&mut self, stream: Stream, name: &Name) {
         let (now, unheard) = (self.now, self.config.timing.unheard);
-        let namesakes: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.is_live() && member.name == *name)
-            .map(|(namesake, member)| (*namesake, member.is_unheard(now, unheard)))
+        let namesakes: Vec<_> = namesakes(&self.members, name)
+            .map(|(namesake, member)| (namesake, member.is_unheard(now, unheard)))
             .collect();
         if namesakes.len() < 2 || self.joining.takes_bases() {
             return;
@@ -64,11 +64,9 @@ impl Machine {
     /// The operator says that a node is dead, or that nobody ever was in its slot. Not believed of one that is heard.
     pub(super) fn on_operator(&mut self, name: &Name) {
         let (now, unheard) = (self.now, self.config.timing.unheard);
-        let dead: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.is_live() && member.name == *name && member.is_unheard(now, unheard))
-            .map(|(stream, _)| *stream)
+        let dead: Vec<_> = namesakes(&self.members, name)
+            .filter(|(_, member)| member.is_unheard(now, unheard))
+            .map(|(stream, _)| stream)
             .collect();
         let empty = self
             .slots
@@ -84,4 +82,13 @@ impl Machine {
             self.find_vacant(index);
         }
     }
+}
+
+/// The live members of a name, by their streams.
+pub(super) fn namesakes<'a>(
+    members: &'a BTreeMap<Stream, Member>,
+    name: &'a Name,
+) -> impl DoubleEndedIterator<Item = (Stream, &'a Member)> {
+    let has_name = |(_, member): &(&Stream, &Member)| member.is_live() && member.name == *name;
+    members.iter().filter(has_name).map(|(stream, member)| (*stream, member))
 }
