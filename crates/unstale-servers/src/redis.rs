@@ -20,6 +20,9 @@ use crate::reply::{Reply, ask};
 /// A server of this size starts in 35 ms; one that is loaded down gets this.
 const START_MAX: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// How many keys that nobody needs there are before memory is limited, and how large each is.
+const BALLAST: u32 = 100;
+const BALLAST_BYTES: usize = 20_000;
 /// How often a port may be lost to somebody else.
 const PORTS_MAX: usize = 5;
 /// Who sets servers up that have access lists.
@@ -157,6 +160,57 @@ impl Redis {
         .await
     }
 
+    /// One field of `INFO everything`; none if there is no such field.
+    ///
+    /// # Errors
+    /// As [`Redis::command`].
+    pub async fn info(&self, field: &str) -> io::Result<Option<String>> {
+        let info = self.command(&["INFO", "everything"]).await?;
+        let mut fields = info.text().unwrap_or_default().lines().filter_map(|line| line.split_once(':'));
+        Ok(fields.find(|(name, _)| *name == field).map(|(_, value)| value.to_owned()))
+    }
+
+    /// How often a command was run since the server was started, such as `evalsha`.
+    ///
+    /// # Errors
+    /// As [`Redis::command`].
+    pub async fn calls(&self, command: &str) -> io::Result<u64> {
+        let statistics = self.info(&format!("cmdstat_{command}")).await?;
+        let calls = statistics.as_deref().and_then(|text| text.strip_prefix("calls=")?.split(',').next());
+        Ok(calls.and_then(|calls| calls.parse().ok()).unwrap_or(0))
+    }
+
+    /// Takes away its memory, and fills it with keys that nobody needs until it has evicted so many keys. It goes on
+    /// evicting until `maxmemory` is 0 again.
+    ///
+    /// # Errors
+    /// As [`Redis::command`], such as where its policy evicts nothing.
+    pub async fn evict(&self, keys: u64) -> io::Result<()> {
+        let mut ballast = 0;
+        while ballast < BALLAST {
+            self.load(&mut ballast).await?;
+        }
+        let limit = self.number("used_memory").await?.to_string();
+        self.command(&["CONFIG", "SET", "maxmemory", &limit]).await?;
+        while self.number("evicted_keys").await? < keys {
+            self.load(&mut ballast).await?;
+        }
+        Ok(())
+    }
+
+    async fn number(&self, field: &str) -> io::Result<u64> {
+        let value = self.info(field).await?;
+        let number = value.as_deref().and_then(|value| value.parse().ok());
+        number.ok_or_else(|| io::Error::other(format!("{field} is {value:?} and no number")))
+    }
+
+    async fn load(&self, ballast: &mut u32) -> io::Result<()> {
+        *ballast += 1;
+        let key = format!("ballast {ballast}");
+        self.command(&["SET", &key, &"b".repeat(BALLAST_BYTES)]).await?;
+        Ok(())
+    }
+
     /// Waits until one field of `INFO` has this value, such as `connected_clients` or `master_link_status`.
     ///
     /// # Errors
@@ -164,9 +218,7 @@ impl Redis {
     pub async fn until_info(&self, field: &str, value: &str) -> io::Result<()> {
         let due = Instant::now() + START_MAX;
         loop {
-            let info = self.command(&["INFO"]).await?;
-            let mut fields = info.text().unwrap_or_default().lines().filter_map(|line| line.split_once(':'));
-            let seen = fields.find(|(name, _)| *name == field).map(|(_, seen)| seen.to_owned());
+            let seen = self.info(field).await?;
             if seen.as_deref() == Some(value) {
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use unstale_fusion::Format;
-use unstale_servers::{Data, Program, Proxy, Redis, Reply, Sentinel, Way, needs};
+use unstale_servers::{Data, Program, Proxy, Redis, Sentinel, Way, needs};
 
 use crate::estate::{Estate, Plan};
 use crate::ours::pause;
@@ -14,7 +14,7 @@ const LATENCY: Duration = Duration::from_millis(50);
 const BYTES_PER_SECOND: u32 = 40_000;
 /// What each subscriber's buffer may hold.
 const BUFFER: &str = "pubsub 512kb 0 0";
-const BALLAST_BYTES: usize = 20_000;
+const JUNK_BYTES: usize = 20_000;
 
 /// Redis stands still, throws its clients out, is killed, with its data and without.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,16 +110,8 @@ async fn no_answer_of_ours_is_older_than_promised_over_evictions_and_wrong_clock
     let plan = Plan { apart, ..Plan::on(&redis, "evictions, clocks apart", Format::SystemTextJson) };
     let estate = Estate::start(plan).await;
     estate.go_on().await;
-    let mut ballast = 0;
-    for _ in 0..100 {
-        load(&redis, &mut ballast).await;
-    }
-    let limit = info(&redis, "used_memory").await.to_string();
     estate.authority.goes();
-    redis.command(&["CONFIG", "SET", "maxmemory", &limit]).await.expect("it is set");
-    while info(&redis, "evicted_keys").await < 1_000 {
-        load(&redis, &mut ballast).await;
-    }
+    redis.evict(1_000).await.expect("it evicts");
     redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await.expect("it is set");
     estate.comes_back(&redis, "a thousand keys evicted").await;
     estate.finish().await;
@@ -161,7 +153,7 @@ async fn no_answer_of_ours_is_older_than_promised_over_a_failover_of_a_mixed_est
 async fn flood(redis: &Redis) {
     let channels = redis.command(&["PUBSUB", "CHANNELS", "*FusionCache*"]).await.expect("redis answers");
     let channel = channels.list()[0].text().expect("a name").to_owned();
-    let (log, junk) = (redis.folder().join("log"), "j".repeat(BALLAST_BYTES));
+    let (log, junk) = (redis.folder().join("log"), "j".repeat(JUNK_BYTES));
     for _ in 0..1_000 {
         redis.command(&["PUBLISH", &channel, &junk]).await.expect("redis answers");
         if std::fs::read_to_string(&log).expect("a log").contains("overcoming of output buffer limits") {
@@ -170,18 +162,4 @@ async fn flood(redis: &Redis) {
         pause(1).await;
     }
     panic!("the buffer did not overflow");
-}
-
-/// Sets one more key that nobody needs.
-async fn load(redis: &Redis, number: &mut u32) {
-    *number += 1;
-    let key = format!("ballast {number}");
-    redis.command(&["SET", &key, &"b".repeat(BALLAST_BYTES)]).await.expect("it is set");
-}
-
-async fn info(redis: &Redis, field: &str) -> u64 {
-    let info = redis.command(&["INFO"]).await.expect("redis answers");
-    let mut fields = Reply::text(&info).expect("text").lines().filter_map(|line| line.split_once(':'));
-    let (_, value) = fields.find(|(name, _)| *name == field).expect("a field");
-    value.parse().expect("a number")
 }

@@ -31,11 +31,7 @@ fn settings() -> FusionSettings {
 
 /// How often Redis was asked for fields of hashes.
 async fn reads(redis: &Redis) -> u64 {
-    let reply = redis.command(&["INFO", "commandstats"]).await.expect("redis answers");
-    let text = reply.text().expect("text").to_owned();
-    let line = text.lines().find(|line| line.starts_with("cmdstat_hmget:"));
-    let calls = line.and_then(|line| line.split("calls=").nth(1)?.split(',').next()?.parse().ok());
-    calls.unwrap_or(0)
+    redis.calls("hmget").await.expect("redis answers")
 }
 
 async fn is_in_second_level(redis: &Redis, key: &str) -> bool {

@@ -82,13 +82,8 @@ async fn an_entry_is_the_hash_of_net_with_one_field_more_and_ends_in_time() {
 
 /// Scripts that were run so far.
 async fn scripts(redis: &Redis) -> u64 {
-    let reply = command(redis, &["INFO", "commandstats"]).await;
-    let text = reply.text().expect("text").to_owned();
-    let calls = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")))?;
-        line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok()
-    };
-    calls("evalsha").unwrap_or(0) + calls("eval").unwrap_or(0)
+    let calls = async |name| redis.calls(name).await.expect("redis answers");
+    calls("evalsha").await + calls("eval").await
 }
 
 #[tokio::test]

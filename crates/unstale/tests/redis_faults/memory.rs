@@ -1,41 +1,17 @@
 //! Redis runs out of memory and evicts what it likes: values, tombstones, leases, marks, the register.
 
-use unstale_servers::{Program, Redis, Reply, needs};
+use unstale_servers::{Program, Redis, needs};
 
 use crate::estate::{Estate, Plan};
 use crate::figures::Figures;
 
-const BALLAST_BYTES: usize = 20_000;
-const BALLAST: u32 = 100;
-
 /// Evicts until `evictions` keys have gone.
 async fn evict(estate: &mut Estate, policy: &str, evictions: u64) -> Figures {
     let ongoing = estate.begins(format!("evicted, {policy}")).await;
-    let mut ballast = 0;
-    for _ in 0..BALLAST {
-        load(&estate.redis, &mut ballast).await;
-    }
-    let limit = info(&estate.redis, "used_memory").await.to_string();
-    estate.redis.command(&["CONFIG", "SET", "maxmemory", &limit]).await.unwrap();
-    while info(&estate.redis, "evicted_keys").await < evictions {
-        load(&estate.redis, &mut ballast).await;
-    }
+    estate.redis.evict(evictions).await.unwrap();
     estate.go_on().await;
     estate.redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await.unwrap();
     estate.healed(ongoing).await
-}
-
-/// Sets one more key that nobody needs.
-async fn load(redis: &Redis, number: &mut u32) {
-    *number += 1;
-    let (key, value) = (format!("ballast {number}"), "b".repeat(BALLAST_BYTES));
-    redis.command(&["SET", &key, &value]).await.unwrap();
-}
-
-async fn info(redis: &Redis, field: &str) -> u64 {
-    let info = redis.command(&["INFO"]).await.unwrap();
-    let mut fields = Reply::text(&info).unwrap().lines().filter_map(|line| line.split_once(':'));
-    fields.find(|(name, _)| *name == field).unwrap().1.parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
