@@ -51,6 +51,13 @@ impl Name {
     pub const fn as_bytes(&self) -> &Bytes {
         &self.0
     }
+
+    /// Whether both are the same bytes in memory, as the names in the acts of one frame mostly are. Sooner said than whether
+    /// they are equal, which they are then.
+    #[inline]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.as_ptr() == other.0.as_ptr() && self.0.len() == other.0.len()
+    }
 }
 
 impl fmt::Debug for Name {

@@ -1,6 +1,6 @@
 //! Digests (P-19): hashes of what a range touched, and the filter of suspects made of them.
 
-use crate::hash::xxh64;
+use crate::hash::{xxh64, xxh64_of};
 use crate::{DigestRow, Name, Subject, SubjectKind};
 
 /// The hash of a subject's canonical bytes, the same on every node and in every version of the protocol (P-19).
@@ -39,8 +39,9 @@ pub fn key_hash(cache: &Name, key: &[u8]) -> u64 {
 #[derive(Clone, Debug)]
 pub struct KeyHasher {
     cache: Name,
-    /// The canonical bytes in front of a key, and room for it.
+    /// The canonical bytes in front of a key, and zeros.
     bytes: [u8; SMALL],
+    /// How many there are.
     head: usize,
 }
 
@@ -49,26 +50,43 @@ impl KeyHasher {
     pub fn new(cache: &Name) -> Self {
         let name: &[u8] = cache.as_bytes();
         let (mut bytes, head) = ([0; SMALL], 2 + name.len());
-        if head <= SMALL {
+        if head <= HEAD_MAX {
             joined([&[KIND_KEY, name.len() as u8], name, &[]], &mut bytes);
         }
         Self { cache: cache.clone(), bytes, head }
     }
 
     /// [`key_hash`] of a key.
+    #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
-        let end = self.head + key.len();
-        if end > SMALL {
+        let Some((first, _)) = key.split_first_chunk().filter(|_| self.head <= HEAD_MAX) else {
             return key_hash(&self.cache, key);
-        }
-        let mut bytes = self.bytes;
-        bytes[self.head..end].copy_from_slice(key);
-        xxh64(&bytes[..end])
+        };
+        let (len, first) = (self.head + key.len(), u64::from_le_bytes(*first));
+        // Joined in a buffer, words would be read that were not written as such, which a processor has to wait for.
+        let word = |index: usize| {
+            let at = 8 * index;
+            if let Some(in_key) = at.checked_sub(self.head) {
+                return little_endian(key, in_key);
+            }
+            let shared = self.head - at;
+            let head = little_endian(&self.bytes, at);
+            if shared < 8 { head | first << (8 * shared) } else { head }
+        };
+        // Less than a word, and a key has at least one.
+        xxh64_of(len, word, &key[key.len() - len % 8..])
     }
+}
+
+fn little_endian(bytes: &[u8], at: usize) -> u64 {
+    let (word, _) = bytes[at..].split_first_chunk().expect("a word is in one of both");
+    u64::from_le_bytes(*word)
 }
 
 /// Nearly every key fits this with the name of its cache.
 const SMALL: usize = 64;
+/// As many bytes, and a word can be read behind any of them.
+const HEAD_MAX: usize = SMALL - 8;
 
 /// [`subject_hash`] of a tag in one cache or (`None`) in every cache of the node.
 pub fn tag_hash(cache: Option<&Name>, tag: &[u8]) -> u64 {

@@ -6,23 +6,29 @@
 /// assert_eq!(unstale_core::xxh64(b""), 0xef46_db37_51d8_e999);
 /// ```
 pub fn xxh64(bytes: &[u8]) -> u64 {
-    let (stripes, rest) = bytes.as_chunks::<32>();
-    let mut hash = if stripes.is_empty() {
+    let (words, rest) = bytes.as_chunks();
+    xxh64_of(bytes.len(), |index| u64::from_le_bytes(words[index]), rest)
+}
+
+/// XXH64 of `len` bytes that need not lie in one piece: as many little-endian words as fit, and what is left.
+#[inline]
+pub(crate) fn xxh64_of(len: usize, word: impl Fn(usize) -> u64, rest: &[u8]) -> u64 {
+    let stripes = len / 32;
+    let mut hash = if stripes == 0 {
         PRIME_5
     } else {
         let mut lanes = [PRIME_1.wrapping_add(PRIME_2), PRIME_2, 0, PRIME_1.wrapping_neg()];
-        for stripe in stripes {
-            for (lane, eight) in lanes.iter_mut().zip(stripe.as_chunks().0) {
-                *lane = round(*lane, u64::from_le_bytes(*eight));
+        for stripe in 0..stripes {
+            for (index, lane) in lanes.iter_mut().enumerate() {
+                *lane = round(*lane, word(4 * stripe + index));
             }
         }
         merge(lanes)
     };
-    hash = hash.wrapping_add(bytes.len() as u64);
+    hash = hash.wrapping_add(len as u64);
 
-    let (words, rest) = rest.as_chunks();
-    for eight in words {
-        let lane = round(0, u64::from_le_bytes(*eight));
+    for index in 4 * stripes..len / 8 {
+        let lane = round(0, word(index));
         hash = (hash ^ lane).rotate_left(27).wrapping_mul(PRIME_1).wrapping_add(PRIME_4);
     }
     let (halves, rest) = rest.as_chunks();

@@ -114,3 +114,16 @@ fn an_empty_filter_holds_nothing() {
     assert!(filter.is_empty());
     assert!(!filter.holds_key(&users(), b"1"));
 }
+
+#[test]
+fn the_hasher_of_a_caches_keys_agrees_with_the_hash_of_any_key() {
+    let bytes: Vec<u8> = (0..100_u8).map(|byte| byte.wrapping_mul(151)).collect();
+    for name in (1..=70).chain([255]) {
+        let cache = Name::new("n".repeat(name)).unwrap();
+        let hasher = KeyHasher::new(&cache);
+        for len in 0..=bytes.len() {
+            let subject = Subject::Key { cache: cache.clone(), key: Bytes::copy_from_slice(&bytes[..len]) };
+            assert_eq!(hasher.hash(&bytes[..len]), subject_hash(&subject), "{name} and {len} bytes");
+        }
+    }
+}
