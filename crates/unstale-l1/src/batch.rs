@@ -109,12 +109,10 @@ impl LocalActs {
         let mut present = 0;
         let last = self.plans.len().checked_sub(1)?;
         for plan in &mut self.plans[..last] {
-            plan.touch();
-            present += plan.run(&mut Section::enter(shared));
+            present += plan.run(&mut Section::enter(shared), &[]);
         }
-        self.plans[last].touch();
         let mut section = Section::enter(shared);
-        present += self.plans[last].run(&mut section);
+        present += self.plans[last].run(&mut section, &[]);
         let appended = section.acts().log.append_all(self.acts, batch, told);
         drop(section);
         Some(Committed { appended, present })
@@ -153,7 +151,7 @@ impl Plan {
             match &act.subject {
                 Subject::Key { cache, key } => {
                     let chunk = match run {
-                        Some((of, chunk)) if of == cache => chunk,
+                        Some((of, chunk)) if of.is(cache) || of == cache => chunk,
                         _ => registry.get(cache).map(|table| {
                             let address = Arc::as_ptr(&table).addr();
                             plan.chunk(address, || table.chunk(acts.len() - done))
@@ -161,7 +159,7 @@ impl Plan {
                     };
                     run = Some((cache, chunk));
                     if let Some(chunk) = chunk {
-                        plan.chunks[chunk].1.add(key, reach);
+                        plan.chunks[chunk].1.add(done, key, reach);
                     }
                 }
                 Subject::Tag { cache: Some(cache), tag } => {
@@ -207,21 +205,14 @@ impl Plan {
         chunk.downcast_mut()
     }
 
-    /// Brings near what [`Plan::run`] will need, before it holds up others.
-    pub(crate) fn touch(&self) {
-        for (_, chunk) in &self.chunks {
-            chunk.touch();
-        }
-    }
-
-    /// Does the acts. What they displace stays in the plan, which must outlive the section.
-    pub(crate) fn run(&mut self, section: &mut Section<'_>) -> usize {
+    /// Does the acts: `remote`, if the plan was made of those. What they displace stays in the plan, which must outlive the section.
+    pub(crate) fn run(&mut self, section: &mut Section<'_>, remote: &[Act]) -> usize {
         let registry = Arc::clone(&section.acts().registry);
         let fences = &section.shared().fences;
         section.raise_then_drop(
             self,
             |plan, number| plan.raise(number, fences, &registry),
-            |plan, number| plan.chunks.iter_mut().map(|(_, chunk)| chunk.withdraw(number)).sum(),
+            |plan, number| plan.chunks.iter_mut().map(|(_, chunk)| chunk.withdraw(number, remote)).sum(),
         )
     }
 

@@ -11,7 +11,7 @@ use unstale_core::{Act, ActLog, Batch, Name, Told};
 use crate::act::Section;
 use crate::batch::{Committed, LocalActs, Plan};
 use crate::distrust::{Distrust, Suspects};
-use crate::fence::{Fences, Rows, Token};
+use crate::fence::{Fences, Lines, Token};
 use crate::key::Key;
 use crate::mechanism::{Mechanism, Mechanisms};
 use crate::registry::{Registry, TableExists};
@@ -26,7 +26,7 @@ pub(crate) const CHUNK_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DomainConfig {
     /// How many fences there are.
-    pub rows: Rows,
+    pub lines: Lines,
     /// Seeds every hash: the same seed places the same subjects alike. Without one the seed is random.
     pub seed: Option<u64>,
     /// Whether values are stored from the start.
@@ -119,7 +119,7 @@ impl Domain {
             tells: log.keeps_acts(),
             acts: Padded(Mutex::new(Acts { log, registry: Arc::default() })),
             clock: Clock::new(),
-            fences: Fences::new(config.rows, hasher.hash_one("fences"), mechanisms),
+            fences: Fences::new(config.lines, hasher.hash_one("fences"), mechanisms),
             distrust: RwLock::default(),
             generation: AtomicU32::new(1),
             fills: AtomicBool::new(config.fills == Fills::Stored),
@@ -232,14 +232,13 @@ impl Domain {
         loop {
             let registry = Arc::clone(&self.shared.acts.0.lock().registry);
             let mut plan = Plan::of_remote(acts, &registry);
-            plan.touch();
             let mut section = Section::enter(&self.shared);
             // A table that came meanwhile may have begun to load what these acts are about.
             if !Arc::ptr_eq(&section.acts().registry, &registry) {
                 section.leave_unused();
                 continue;
             }
-            plan.run(&mut section);
+            plan.run(&mut section, acts);
             drop(section);
             return plan.undecodable();
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::ops::Deref;
 
-use triomphe::{Arc, ArcUnion, ArcUnionBorrow};
+use triomphe::{ArcUnion, ArcUnionBorrow, UniqueArc};
 
 use crate::fence::{Fences, SubjectRef, Token};
 use crate::shim::{AtomicU32, AtomicU64, Ordering};
@@ -24,6 +24,37 @@ pub const SUBJECTS_MAX: usize = 1_024;
 pub(crate) struct Entry<V> {
     pub(crate) head: Head,
     pub(crate) value: V,
+}
+
+/// A value in the allocation that its readers are going to share, which nobody else has yet: whoever moves it moves a pointer.
+pub struct Body<V>(UniqueArc<Entry<V>>);
+
+impl<V> Body<V> {
+    /// Allocates.
+    pub fn new(value: V) -> Self {
+        let head = Head::new(0, Tick::ZERO, Tick::ZERO, Subjects::new(&[], 0, None));
+        Self(UniqueArc::new(Entry { head, value }))
+    }
+
+    /// The value alone, as it was.
+    pub fn into_value(self) -> V {
+        UniqueArc::into_inner(self.0).value
+    }
+
+    pub(crate) fn value(&self) -> &V {
+        &self.0.value
+    }
+
+    fn with_head(mut self, head: Head) -> UniqueArc<Entry<V>> {
+        self.0.head = head;
+        self.0
+    }
+}
+
+impl<V: fmt::Debug> fmt::Debug for Body<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
 }
 
 /// What a hit looks at comes first; the last word is beside the value, see [`Slot::clone`].
@@ -90,25 +121,18 @@ impl Head {
     /// Whether an act on a tag or a dependency came after the token.
     #[inline]
     pub(crate) fn subjects_moved(&self, fences: &Fences, applied: &AtomicU64) -> bool {
-        let (refs, checked): (&[SubjectRef], _) = match &self.subjects {
+        let checked = match &self.subjects {
             Subjects::Few { count: 0, .. } | Subjects::Version(_) => return false,
-            Subjects::Few { refs, count, checked, .. } => (&refs[..usize::from(*count)], checked),
-            Subjects::Many { list, checked } => (&list.refs, checked),
+            Subjects::Few { checked, .. } | Subjects::Many { checked, .. } => checked,
         };
         // Read before the fences: an act that ends in between makes the next reader look again.
         let before = applied.load(Ordering::Acquire);
-        !checked.stands_at(before, self.token) && self.some_moved(refs, checked, before, fences, applied)
+        !checked.stands_at(before, self.token) && self.some_moved(checked, before, fences, applied)
     }
 
-    fn some_moved(
-        &self,
-        refs: &[SubjectRef],
-        checked: &Checked,
-        before: u64,
-        fences: &Fences,
-        applied: &AtomicU64,
-    ) -> bool {
-        let moved = refs.iter().any(|subject| fences.moved_since(*subject, self.token));
+    fn some_moved(&self, checked: &Checked, before: u64, fences: &Fences, applied: &AtomicU64) -> bool {
+        let mut refs = self.subjects.all().iter();
+        let moved = refs.any(|subject| fences.moved_since(*subject, self.token));
         if !moved {
             checked.set(fences.count_before(before, applied), self.token);
         }
@@ -206,12 +230,12 @@ pub(crate) struct Slot<V> {
 }
 
 impl<V> Slot<V> {
-    pub(crate) fn value(head: Head, value: V, weight: u32) -> Self {
-        Self { entry: ArcUnion::from_first(Arc::new(Entry { head, value })), weight }
+    pub(crate) fn value(head: Head, body: Body<V>, weight: u32) -> Self {
+        Self { entry: ArcUnion::from_first(body.with_head(head).shareable()), weight }
     }
 
     pub(crate) fn nothing(head: Head, weight: u32) -> Self {
-        Self { entry: ArcUnion::from_second(Arc::new(Entry { head, value: () })), weight }
+        Self { entry: ArcUnion::from_second(UniqueArc::new(Entry { head, value: () }).shareable()), weight }
     }
 
     #[inline]
@@ -407,7 +431,7 @@ mod tests {
     #[test]
     fn few_subjects_are_inline_and_tags_are_no_dependencies() {
         let place =
-            |n: u64| Fences::new(crate::fence::Rows::SMALL, n, crate::mechanism::Mechanisms::default());
+            |n: u64| Fences::new(crate::fence::Lines::SMALL, n, crate::mechanism::Mechanisms::default());
         let refs: Vec<_> = (0..5).map(|n| place(n).of_key_hash(n)).collect();
         for (count, tags, version) in
             [(0, 0, None), (2, 2, None), (2, 1, None), (4, 1, None), (0, 0, Some(9)), (2, 1, Some(9))]

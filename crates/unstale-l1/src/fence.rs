@@ -1,7 +1,6 @@
 //! Fences: for every subject, hashed, the number of the last act on it (F-2).
 
-use std::hint::black_box;
-
+use prefetch_index::prefetch_index;
 use unstale_core::{Name, Subject, subject_hash, tag_hash};
 
 use crate::mechanism::{Mechanism, Mechanisms};
@@ -11,7 +10,7 @@ use crate::shim::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub(crate) u64);
 
-/// A key, a tag or a whole cache, as its place in both rows of fences. Two subjects may share one by chance, at a cost of hits.
+/// A key, a tag or a whole cache, as its place among the fences. Two subjects may share one by chance, at a cost of hits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectRef(u32);
 
@@ -24,49 +23,52 @@ pub(crate) enum Reach {
     Gone,
 }
 
-/// How many fences each of the four rows has. Fewer cost hits where many subjects are under change, never more.
+/// How many lines of fences there are. Fewer cost hits where many subjects are under change, never more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rows {
+pub struct Lines {
     bits: u32,
 }
 
-impl Rows {
-    /// 2^16: 2 MiB in all.
-    pub const LARGE: Self = Self { bits: 16 };
+impl Lines {
+    /// 2^14: 1 MiB in all.
+    pub const LARGE: Self = Self { bits: 14 };
 
-    /// 2^14: 512 KiB in all, for nodes with few keys under change.
-    pub const SMALL: Self = Self { bits: 14 };
+    /// 2^12: 256 KiB in all, for nodes with few keys under change.
+    pub const SMALL: Self = Self { bits: 12 };
 
-    /// 2^`bits`, at most 2^16. One fence for everything (0 bits) is right, too, and useful to provoke what sharing does.
+    /// 2^`bits`, at most 2^14. One line for everything (0 bits) is right, too, and useful to provoke what sharing does.
     pub const fn of_bits(bits: u32) -> Self {
         Self { bits: if bits > Self::LARGE.bits { Self::LARGE.bits } else { bits } }
     }
 }
 
-impl Default for Rows {
+impl Default for Lines {
     fn default() -> Self {
         Self::LARGE
     }
 }
 
-/// The fences of a node: two rows for acts of any reach, two for those that end what they touch.
+/// The fences of a node: which act was the last on each subject, and which was the last that ended it.
 ///
-/// A fence only grows. It never forgets, so that a load of any age is judged rightly.
+/// What it says of an act is never too low, so that a load of any age is judged rightly; it may be too high for subjects that share
+/// a line with many others.
 #[derive(Debug)]
 pub(crate) struct Fences {
-    stale: Pair,
-    gone: Pair,
+    lines: Box<[Line]>,
+    shift: u32,
     secret: u64,
     mechanisms: Mechanisms,
 }
 
 impl Fences {
-    pub(crate) fn new(rows: Rows, secret: u64, mechanisms: Mechanisms) -> Self {
-        Self { stale: Pair::new(rows.bits), gone: Pair::new(rows.bits), secret, mechanisms }
+    pub(crate) fn new(lines: Lines, secret: u64, mechanisms: Mechanisms) -> Self {
+        let shift = u16::BITS - lines.bits;
+        let lines = (0..1_usize << lines.bits).map(|_| Line::default()).collect();
+        Self { lines, shift, secret, mechanisms }
     }
 
-    /// The place of a tag of a cache: in the first row by the hash that it has for the whole node, in the second by the one
-    /// for its cache. A digest may hold either.
+    /// The place of a tag of a cache: one half by the hash that it has for the whole node, the other by the one for its cache.
+    /// A digest may hold either.
     pub(crate) fn tag(&self, cache: &Name, tag: &[u8]) -> SubjectRef {
         SubjectRef::of(self.node_half(tag_hash(None, tag)), self.cache_half(tag_hash(Some(cache), tag)))
     }
@@ -92,27 +94,25 @@ impl Fences {
         mix(hash ^ self.secret.rotate_left(42)) as u16
     }
 
-    /// Brings the fences of a subject near.
+    /// Has the processor bring the fence of a subject near, without waiting for it: it is on its way while locks are taken.
     #[inline]
-    pub(crate) fn touch(&self, subject: SubjectRef) {
-        for pair in [&self.stale, &self.gone] {
-            black_box(pair.first(subject).load(Ordering::Relaxed));
-            black_box(pair.second(subject).load(Ordering::Relaxed));
+    pub(crate) fn prefetch(&self, subject: SubjectRef) {
+        if !cfg!(miri) {
+            prefetch_index(&*self.lines, self.index(subject));
         }
     }
 
     /// Records act `number` on a subject.
+    #[inline]
     pub(crate) fn raise(&self, subject: SubjectRef, number: u64, reach: Reach) {
-        self.stale.raise(subject, number, self.mechanisms);
-        if reach == Reach::Gone {
-            self.gone.raise(subject, number, self.mechanisms);
-        }
+        self.line(subject).raise(subject.mark(), number, reach, self.mechanisms);
     }
 
     /// Whether there was an act on the subject that something of this token may have missed.
     #[inline]
     pub(crate) fn moved_since(&self, subject: SubjectRef, token: u64) -> bool {
-        self.stale.moved_since(subject, token, self.mechanisms)
+        let (line, mechanisms) = (self.line(subject), self.mechanisms);
+        line.is_touched_since(token, mechanisms) && line.moved_since(subject.mark(), token, mechanisms)
     }
 
     /// The count under which a list of subjects may be remembered as unmoved: `before` was read before their fences.
@@ -122,7 +122,18 @@ impl Fences {
 
     /// Whether such an act ended the subject.
     pub(crate) fn ended_since(&self, subject: SubjectRef, token: u64) -> bool {
-        self.gone.moved_since(subject, token, self.mechanisms)
+        let (line, mechanisms) = (self.line(subject), self.mechanisms);
+        line.is_touched_since(token, mechanisms) && line.ended_since(subject.mark(), token, mechanisms)
+    }
+
+    #[inline]
+    fn line(&self, subject: SubjectRef) -> &Line {
+        &self.lines[self.index(subject)]
+    }
+
+    #[inline]
+    fn index(&self, subject: SubjectRef) -> usize {
+        (u32::from(subject.first()) >> self.shift) as usize
     }
 }
 
@@ -131,58 +142,166 @@ impl SubjectRef {
         Self((first as u32) << 16 | second as u32)
     }
 
-    /// Its place in the first row.
+    /// The half by which its line is found.
     pub(crate) const fn first(self) -> u16 {
         (self.0 >> 16) as u16
     }
 
-    /// Its place in the second row.
+    /// The half by which it is told from others there.
     pub(crate) const fn second(self) -> u16 {
         self.0 as u16
     }
-}
 
-/// A count-min sketch of maxima: a subject moved only if both rows say so. With one row, keys that share a fence with a
-/// subject invalidated during every load would never be stored.
-#[derive(Debug)]
-struct Pair {
-    rows: [Box<[AtomicU64]>; 2],
-    shift: u32,
-}
-
-impl Pair {
-    fn new(bits: u32) -> Self {
-        let row = || (0..1_usize << bits).map(|_| AtomicU64::new(0)).collect();
-        Self { rows: [row(), row()], shift: 16 - bits }
+    /// Both halves.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0 as u64
     }
 
-    // Nobody else writes while the mutex of acts is held, so the maximum needs no read-modify-write: four of them for each
-    // key, every one a barrier, would cost a batch as much as all its cache misses.
-    fn raise(&self, subject: SubjectRef, number: u64, mechanisms: Mechanisms) {
-        for fence in [self.first(subject), self.second(subject)] {
-            if fence.load(Ordering::Relaxed) < number || !mechanisms.on(Mechanism::RaiseByMax) {
-                fence.store(number, Ordering::Release);
-            }
+    const fn mark(self) -> Mark {
+        Mark(self.0 as u64 & Mark::MAX)
+    }
+}
+
+/// By what a subject is told from others of its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark(u64);
+
+impl Mark {
+    const BITS: u32 = 12;
+    const MAX: u64 = (1 << Self::BITS) - 1;
+}
+
+/// The last act on a subject, in a word: its mark, the act's number, and whether it ended the subject. Numbers end after 2^51
+/// acts, which is 70 years of a million each second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Last(u64);
+
+impl Last {
+    const NUMBER_BITS: u32 = u64::BITS - Mark::BITS - 1;
+    const NUMBER_MAX: u64 = (1 << Self::NUMBER_BITS) - 1;
+
+    fn new(mark: Mark, number: u64, reach: Reach) -> Self {
+        assert!(number <= Self::NUMBER_MAX, "more acts than a process lives for");
+        Self(mark.0 << (Self::NUMBER_BITS + 1) | number << 1 | u64::from(reach == Reach::Gone))
+    }
+
+    const fn is_of(self, mark: Mark) -> bool {
+        self.0 >> (Self::NUMBER_BITS + 1) == mark.0
+    }
+
+    /// 0 if there was none yet.
+    const fn number(self) -> u64 {
+        self.0 >> 1 & Self::NUMBER_MAX
+    }
+
+    const fn ended(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// How many subjects a line tells apart; fewer where schedules are tried out, which every word multiplies.
+const LASTS: usize = if cfg!(loom) {
+    1
+} else if cfg!(feature = "shuttle") {
+    2
+} else {
+    5
+};
+
+/// The fences of the subjects that share a line of the processor's cache: the last acts on the few that had one lately, and for all
+/// others a floor, below which nobody knows.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Line {
+    /// The last act on any of them: all that a reader looks at where there was none since its token.
+    newest: AtomicU64,
+    /// The last act on any that is told apart no more.
+    floor: AtomicU64,
+    /// The same for acts that ended it.
+    floor_gone: AtomicU64,
+    lasts: [AtomicU64; LASTS],
+}
+
+impl Line {
+    // Nobody else writes while the mutex of acts is held, so no read-modify-write is needed: each would be a barrier, and cost a
+    // batch as much as all its cache misses.
+    fn raise(&self, mark: Mark, number: u64, reach: Reach, mechanisms: Mechanisms) {
+        let lasts = self.lasts.each_ref().map(|last| Last(last.load(Ordering::Relaxed)));
+        let (place, is_own) = place_for(mark, reach, &lasts);
+        let last = Last::new(mark, number, reach);
+        let displaced = lasts[place];
+        if is_own | (displaced.number() == 0) {
+            self.lasts[place].store(last.0, Ordering::Release);
+        } else if mechanisms.on(Mechanism::FloorBeforeLast) {
+            // The floor rises before: whoever does not find the displaced one any more sees it.
+            self.sink(displaced);
+            self.lasts[place].store(last.0, Ordering::Release);
+        } else {
+            self.lasts[place].store(last.0, Ordering::Release);
+            self.sink(displaced);
+        }
+        // Numbers grow as long as one act at a time takes one (raise-by-max).
+        self.newest.store(number, Ordering::Release);
+    }
+
+    /// Forgets whose act this was.
+    fn sink(&self, displaced: Last) {
+        raise_to(&self.floor, displaced.number());
+        if displaced.ended() {
+            raise_to(&self.floor_gone, displaced.number());
         }
     }
 
-    // Acquire makes reads causal between two subjects: who saw the second act sees the first one too.
     #[inline]
-    fn moved_since(&self, subject: SubjectRef, token: u64, mechanisms: Mechanisms) -> bool {
-        let order = mechanisms.order(Mechanism::ReaderAcquire, Ordering::Acquire);
-        self.first(subject).load(order) > token
-            && (self.second(subject).load(order) > token || !mechanisms.on(Mechanism::TwoRows))
+    fn is_touched_since(&self, token: u64, mechanisms: Mechanisms) -> bool {
+        self.newest.load(reader_order(mechanisms)) > token
     }
 
-    #[inline]
-    fn first(&self, subject: SubjectRef) -> &AtomicU64 {
-        &self.rows[0][(u32::from(subject.first()) >> self.shift) as usize]
+    fn moved_since(&self, mark: Mark, token: u64, mechanisms: Mechanisms) -> bool {
+        let moved = |last: Last| last.is_of(mark) && last.number() > token;
+        !mechanisms.on(Mechanism::SubjectsApart)
+            || self.has(moved, mechanisms)
+            // After the last acts: see `raise`.
+            || self.floor.load(reader_order(mechanisms)) > token
     }
 
-    #[inline]
-    fn second(&self, subject: SubjectRef) -> &AtomicU64 {
-        &self.rows[1][(u32::from(subject.second()) >> self.shift) as usize]
+    fn ended_since(&self, mark: Mark, token: u64, mechanisms: Mechanisms) -> bool {
+        let ended = |last: Last| last.ended() && last.is_of(mark) && last.number() > token;
+        !mechanisms.on(Mechanism::SubjectsApart)
+            || self.has(ended, mechanisms)
+            || self.floor_gone.load(reader_order(mechanisms)) > token
     }
+
+    fn has(&self, is_it: impl Fn(Last) -> bool, mechanisms: Mechanisms) -> bool {
+        let order = reader_order(mechanisms);
+        self.lasts.iter().any(|last| is_it(Last(last.load(order))))
+    }
+}
+
+// Acquire makes reads causal between two subjects: who saw the second act sees the first one too.
+#[inline]
+fn reader_order(mechanisms: Mechanisms) -> Ordering {
+    mechanisms.order(Mechanism::ReaderAcquire, Ordering::Acquire)
+}
+
+fn raise_to(floor: &AtomicU64, number: u64) {
+    if floor.load(Ordering::Relaxed) < number {
+        floor.store(number, Ordering::Release);
+    }
+}
+
+/// Where an act is recorded, and whether the subject's own last act lies there and says no more than this one will: one that ended
+/// it is not forgotten for one that made it stale. Otherwise it is the place of the act that is longest ago.
+// Without branches: where the subject lies is chance, and a wrong guess of the processor costs more than all of this.
+#[inline]
+fn place_for(mark: Mark, reach: Reach, lasts: &[Last; LASTS]) -> (usize, bool) {
+    let (mut place, mut least) = (0, u64::MAX);
+    for (index, last) in lasts.iter().enumerate() {
+        let says_no_more = last.is_of(mark) & ((reach == Reach::Gone) | !last.ended());
+        let rank = if says_no_more { 0 } else { last.number() + 1 };
+        (place, least) = if rank < least { (index, rank) } else { (place, least) };
+    }
+    (place, least == 0)
 }
 
 /// Spreads every bit over the word: the finaliser of MurmurHash3.
@@ -195,52 +314,4 @@ const fn mix(mut hash: u64) -> u64 {
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
-mod tests {
-    use unstale_core::{Name, key_hash};
-
-    use super::*;
-
-    fn fences(rows: Rows) -> Fences {
-        Fences::new(rows, 0x5eed, Mechanisms::default())
-    }
-
-    fn keys(fences: &Fences, range: std::ops::Range<u32>) -> Vec<SubjectRef> {
-        let cache = Name::new("users").expect("a short name");
-        range.map(|key| fences.of_key_hash(key_hash(&cache, &key.to_be_bytes()))).collect()
-    }
-
-    #[test]
-    fn a_raised_fence_is_seen_by_every_older_token_and_by_no_younger_one() {
-        for bits in [0, 1, 14, 16, 99] {
-            let fences = fences(Rows::of_bits(bits));
-            let subject = keys(&fences, 0..1)[0];
-            fences.raise(subject, 5, Reach::Stale);
-            fences.raise(subject, 3, Reach::Gone);
-            assert!(fences.moved_since(subject, 4));
-            assert!(!fences.moved_since(subject, 5));
-            assert!(fences.ended_since(subject, 2));
-            assert!(!fences.ended_since(subject, 3));
-        }
-    }
-
-    // F-2: with one row 1.5 % of the innocent keys would never be stored again, with two 0.02 %.
-    #[test]
-    fn few_innocent_keys_share_both_fences_with_a_thousand_hot_ones() {
-        let fences = fences(Rows::LARGE);
-        for hot in keys(&fences, 0..1_000) {
-            fences.raise(hot, 1, Reach::Stale);
-        }
-        let starving = keys(&fences, 1_000..101_000).into_iter().filter(|key| fences.moved_since(*key, 0));
-        assert!(starving.count() < 100);
-    }
-
-    #[test]
-    fn a_tag_has_the_same_first_half_in_every_cache_and_another_second_half() {
-        let fences = fences(Rows::LARGE);
-        let [users, orders] = ["users", "orders"].map(|name| Name::new(name).unwrap());
-        let [one, two] = [&users, &orders].map(|cache| fences.tag(cache, b"org:7"));
-        assert_eq!(one.first(), two.first());
-        assert_ne!(one.second(), two.second());
-        assert_ne!(fences.whole(&users), fences.whole(&orders));
-    }
-}
+mod tests;

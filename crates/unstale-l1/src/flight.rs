@@ -20,11 +20,10 @@ use crate::tick::Tick;
 /// A load under way.
 pub(crate) struct Flight<K, V, E> {
     pub(crate) key: K,
-    pub(crate) hash: u64,
     pub(crate) subject: SubjectRef,
     /// Taken when it was entered in the table of flights, before its first read.
     pub(crate) token: u64,
-    /// How many flights had begun before it.
+    /// How many such flights had begun before it, if its load reads nothing that is resident.
     pub(crate) number: u64,
     pub(crate) began: Tick,
     /// Whether its load reads nothing that is resident.
@@ -99,89 +98,102 @@ impl<V, E> State<V, E> {
 #[must_use]
 pub struct Lead<K: Key, V: Send + Sync + 'static, E: Clone> {
     board: Arc<Board<K, V, E>>,
-    flight: Arc<Flight<K, V, E>>,
-    has_ended: bool,
+    /// Until it has ended.
+    flight: Option<Arc<Flight<K, V, E>>>,
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
     pub(crate) const fn new(board: Arc<Board<K, V, E>>, flight: Arc<Flight<K, V, E>>) -> Self {
-        Self { board, flight, has_ended: false }
+        Self { board, flight: Some(flight) }
+    }
+
+    fn flight(&self) -> &Arc<Flight<K, V, E>> {
+        self.flight.as_ref().expect("ended by whoever consumed it")
     }
 
     /// The key that is loaded.
     pub fn key(&self) -> &K {
-        &self.flight.key
+        &self.flight().key
     }
 
     /// The same, for as long as it is needed: it costs a reference count, not a clone.
     pub fn shared_key(&self) -> FlightKey<K, V, E> {
-        FlightKey(Arc::clone(&self.flight))
+        FlightKey(Arc::clone(self.flight()))
     }
 
     /// What was finished when the flight began.
     pub fn token(&self) -> Token {
-        Token(self.flight.token)
+        Token(self.flight().token)
     }
 
     /// When the flight began.
     pub fn began(&self) -> Tick {
-        self.flight.began
+        self.flight().began
     }
 
     /// Whether others wait for the outcome.
     pub fn has_waiters(&self) -> bool {
-        self.flight.state.lock().waiting > 0
+        self.flight().state.lock().waiting > 0
     }
 
     /// Stores what was loaded, unless something made it old meanwhile, and hands it to all aboard. Nothing is loaded again
     /// because of a refusal: the caller chooses.
-    pub fn land(mut self, entry: NewEntry<V>) -> Landed<V> {
-        let flight = &self.flight;
-        let landed = self.board.table.store(flight, entry);
-        let found = match &landed {
-            Landed::Stored(found) | Landed::Newer(found) | Landed::Refused(found, _) => found.clone(),
+    pub fn land(self, entry: NewEntry<V>) -> Landed<V> {
+        self.land_keyed(entry).0
+    }
+
+    /// The same, and the key is left.
+    pub fn land_keyed(mut self, entry: NewEntry<V>) -> (Landed<V>, FlightKey<K, V, E>) {
+        let landed = self.board.table.store(self.flight(), entry);
+        let outcome = || match &landed {
+            Landed::Stored(found) | Landed::Newer(found) | Landed::Refused(found, _) => {
+                Outcome::Landed(found.clone())
+            }
         };
-        self.end(Outcome::Landed(found));
-        landed
+        let flight = self.end(outcome).expect("it had not ended");
+        (landed, FlightKey(flight))
     }
 
     /// Answers all aboard with a stale value that fail-safe may serve.
     pub fn answer_stale(mut self, found: Found<V>) {
-        self.end(Outcome::Stale(found));
+        self.end(|| Outcome::Stale(found));
     }
 
     /// Fails for all aboard.
     pub fn fail(mut self, error: E) {
-        self.end(Outcome::Failed(error));
+        self.end(|| Outcome::Failed(error));
     }
 
     /// Takes the flight out of the table first, so that nobody boards it any more, then wakes those aboard.
-    fn end(&mut self, outcome: Outcome<V, E>) {
-        self.has_ended = true;
-        self.board.take_out(&self.flight);
-        let mut state = self.flight.state.lock();
-        state.outcome = Some(outcome);
+    fn end(&mut self, outcome: impl FnOnce() -> Outcome<V, E>) -> Option<Arc<Flight<K, V, E>>> {
+        let flight = self.flight.take()?;
+        self.board.take_out(&flight);
+        // Who waits holds the flight, and nobody else can come any more.
+        if Arc::strong_count(&flight) == 1 {
+            return Some(flight);
+        }
+        let mut state = flight.state.lock();
+        state.outcome = Some(outcome());
         let waiters = mem::take(&mut state.waiters);
         drop(state);
         for waiter in waiters.into_iter().flatten() {
             waiter.wake();
         }
+        Some(flight)
     }
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Drop for Lead<K, V, E> {
     fn drop(&mut self) {
-        if !self.has_ended {
-            self.end(Outcome::Cancelled);
-        }
+        self.end(|| Outcome::Cancelled);
     }
 }
 
 impl<K: Key + fmt::Debug, V: Send + Sync + 'static, E: Clone> fmt::Debug for Lead<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lead")
-            .field("key", &self.flight.key)
-            .field("token", &self.flight.token)
+            .field("key", &self.flight().key)
+            .field("token", &self.flight().token)
             .finish_non_exhaustive()
     }
 }

@@ -46,7 +46,7 @@ pub struct Flights<K: Key, V: Send + Sync + 'static, E: Clone> {
 /// The flights of a table, by key.
 pub(crate) struct Board<K: Key, V: Send + Sync + 'static, E: Clone> {
     pub(crate) table: Table<K, V>,
-    /// How many flights have begun.
+    /// How many flights have begun that bypass what is resident.
     begun: AtomicU64,
     shards: Box<[Mutex<Shard<K, V, E>>]>,
 }
@@ -59,7 +59,7 @@ struct Shard<K, V, E> {
 /// After a failed load whose callers got a stale value: the next try is not before.
 struct Pause<K> {
     key: K,
-    hash: u64,
+    subject: SubjectRef,
     until: Tick,
 }
 
@@ -133,29 +133,30 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
     /// Asks for no further try to load a key before `until`, as long as there is something to serve. At most 16,384 pauses are
     /// kept; beyond that the retry comes sooner.
     pub fn pause<Q: Probe<K> + ?Sized>(&self, key: &Q, until: Tick) {
-        let hash = self.table().hash(key);
+        let subject = self.table().key_subject(key);
         let now = self.table().clock().now();
-        let mut shard = self.board.shard(hash).lock();
+        let mut shard = self.board.shard(subject).lock();
         if shard.pauses.len() >= PAUSES_MAX {
             shard.pauses.retain(|pause| pause.until > now);
         }
         let is_full = shard.pauses.len() >= PAUSES_MAX;
         let same = |pause: &Pause<K>| key.equivalent(&pause.key);
-        match shard.pauses.entry(hash, same, |pause| pause.hash) {
+        match shard.pauses.entry(hash_of(subject), same, |pause| hash_of(pause.subject)) {
             Place::Occupied(mut pause) => pause.get_mut().until = until,
             Place::Vacant(_) if is_full => {}
             Place::Vacant(place) => {
-                place.insert(Pause { key: key.to_key(), hash, until });
+                place.insert(Pause { key: key.to_key(), subject, until });
             }
         }
     }
 
     /// Whether a pause for the key is not over.
     pub fn is_paused<Q: Probe<K> + ?Sized>(&self, key: &Q) -> bool {
-        let hash = self.table().hash(key);
+        let subject = self.table().key_subject(key);
         let now = self.table().clock().now();
-        let shard = self.board.shard(hash).lock();
-        shard.pauses.find(hash, |pause| key.equivalent(&pause.key)).is_some_and(|pause| pause.until > now)
+        let shard = self.board.shard(subject).lock();
+        let pause = shard.pauses.find(hash_of(subject), |pause| key.equivalent(&pause.key));
+        pause.is_some_and(|pause| pause.until > now)
     }
 
     /// How many loads are under way.
@@ -187,9 +188,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
     ) -> Joined<K, V, E> {
         let table = self.table();
         let begin = table.inner.shared.token();
-        let hash = table.hash(key);
-        let subject = table.key_subject(key);
-        let mut shard = self.board.shard(hash).lock();
+        // At the latest when it lands, what it brings is compared with the fence.
+        let subject = table.inner.prefetched(table.key_subject(key));
+        let mut shard = self.board.shard(subject).lock();
         if resident == Resident::Welcome {
             // A flight may have landed since this caller looked.
             if let Some(found) = table.resident(key) {
@@ -198,7 +199,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
                 return Joined::Hit(found);
             }
         }
-        let place = shard.flights.entry(hash, |flight| key.equivalent(&flight.key), |flight| flight.hash);
+        let same = |flight: &Arc<Flight<K, V, E>>| key.equivalent(&flight.key);
+        let place = shard.flights.entry(hash_of(subject), same, |flight| hash_of(flight.subject));
         if let Place::Occupied(flight) = &place
             && self.may_join(flight.get(), after)
         {
@@ -206,7 +208,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
             drop(shard);
             return Joined::Wait(Wait::new(self.clone(), flight, begin));
         }
-        let flight = self.board.begin(key.to_key(), hash, subject, after.is_some());
+        let flight = self.board.begin(key.to_key(), subject, after.is_some());
         // One that may not be joined is replaced: it flies on for those aboard, and its lead still holds it.
         place.insert(Arc::clone(&flight));
         drop(shard);
@@ -220,19 +222,18 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Board<K, V, E> {
-    fn shard(&self, hash: u64) -> &Mutex<Shard<K, V, E>> {
-        // Other bits than those by which the table of the shard and the map are searched.
-        &self.shards[(hash >> 40) as usize % SHARDS]
+    fn shard(&self, subject: SubjectRef) -> &Mutex<Shard<K, V, E>> {
+        // Other bits than those by which the table of the shard is searched.
+        &self.shards[(hash_of(subject) >> 40) as usize % SHARDS]
     }
 
     /// A new flight, under the lock of its shard: nobody sees it before it has its token.
-    fn begin(&self, key: K, hash: u64, subject: SubjectRef, bypasses: bool) -> Arc<Flight<K, V, E>> {
+    fn begin(&self, key: K, subject: SubjectRef, bypasses: bool) -> Arc<Flight<K, V, E>> {
         Arc::new(Flight {
             key,
-            hash,
             subject,
             token: self.table.inner.shared.token(),
-            number: self.begun.fetch_add(1, Ordering::AcqRel),
+            number: if bypasses { self.begun.fetch_add(1, Ordering::AcqRel) } else { 0 },
             began: self.table.clock().now(),
             bypasses,
             state: Mutex::new(State::new()),
@@ -241,11 +242,19 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Board<K, V, E> {
 
     /// Takes a flight out, unless another one replaced it.
     pub(crate) fn take_out(&self, flight: &Arc<Flight<K, V, E>>) {
-        let mut shard = self.shard(flight.hash).lock();
-        if let Ok(place) = shard.flights.find_entry(flight.hash, |other| Arc::ptr_eq(other, flight)) {
+        let mut shard = self.shard(flight.subject).lock();
+        if let Ok(place) =
+            shard.flights.find_entry(hash_of(flight.subject), |other| Arc::ptr_eq(other, flight))
+        {
             let _ = place.remove();
         }
     }
+}
+
+/// Flights are found by the places of their keys among the fences, which are known anyway. A multiplication spreads their 32 bits
+/// over the word.
+fn hash_of(subject: SubjectRef) -> u64 {
+    subject.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Clone> Clone for Flights<K, V, E> {

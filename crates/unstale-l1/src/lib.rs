@@ -29,8 +29,8 @@ mod tick;
 pub use batch::{Acted, Committed, LocalActs};
 pub use distrust::Suspects;
 pub use domain::{Applied, Domain, DomainConfig, Fills};
-pub use entry::{Found, Handle, SUBJECTS_MAX};
-pub use fence::{Rows, SubjectRef, Token};
+pub use entry::{Body, Found, Handle, SUBJECTS_MAX};
+pub use fence::{Lines, SubjectRef, Token};
 pub use flight::{FlightKey, Lead, Wait, Waited};
 pub use flights::{Flights, Joined, Mark};
 pub use key::{Borrower, Key, Probe};
@@ -38,6 +38,8 @@ pub use key::{Borrower, Key, Probe};
 pub use mechanism::Mechanism;
 pub use new_entry::NewEntry;
 pub use registry::TableExists;
-pub use scope::{Recorded, Recorder, Records, Scope, Scoped};
-pub use table::{ENTRY_OVERHEAD_BYTES, Landed, Lookup, Refusal, Sweep, Swept, Table, TableConfig, Weigher};
+pub use scope::{Recorded, Recorder, Records, Scope, ScopeOf, Scoped};
+pub use table::{
+    Absence, ENTRY_OVERHEAD_BYTES, Landed, Lookup, Refusal, Sweep, Swept, Table, TableConfig, Weigher,
+};
 pub use tick::{Clock, Tick};

@@ -31,7 +31,7 @@ mechanisms! {
     CountLast = "count-last",
     /// An act drops its entries after it raised its fences.
     DropAfterRaise = "drop-after-raise",
-    /// One act at a time raises fences, and none of them ever sinks.
+    /// One act at a time raises fences, so that none of them ever sinks.
     RaiseByMax = "raise-by-max",
     /// A load takes its token before it reads anything.
     TokenBeforeRead = "token-before-read",
@@ -78,8 +78,10 @@ mechanisms! {
     /// A load that read the cache keeps its own token, not the least of what it read: that would never be stored.
     #[cfg(feature = "mutations")]
     OwnToken = "own-token",
-    /// A subject moved only if both rows say so: with one, innocent keys would never be stored.
-    TwoRows = "two-rows",
+    /// Subjects that share a line of fences are told apart: else innocent keys would never be stored.
+    SubjectsApart = "subjects-apart",
+    /// A line's floor rises before it forgets whose act it was.
+    FloorBeforeLast = "floor-before-last",
     /// The token is read with Acquire: who counts an act sees what was committed before it.
     TokenAcquire = "token-acquire",
     /// The count is published with Release.

@@ -1,9 +1,9 @@
 //! What is to be put into a table.
 
-use crate::entry::{Handle, Head, SUBJECTS_MAX, Slot, Subjects};
+use crate::entry::{Body, Handle, Head, SUBJECTS_MAX, Slot, Subjects};
 use crate::fence::SubjectRef;
 use crate::mechanism::{Mechanism, Mechanisms};
-use crate::scope::{Recorded, Scope};
+use crate::scope::Recorded;
 use crate::tick::Tick;
 
 /// A value, or the news that there is none, with how long it may be used and what it depends on.
@@ -12,7 +12,7 @@ use crate::tick::Tick;
 #[derive(Debug)]
 #[must_use]
 pub struct NewEntry<V> {
-    value: Option<V>,
+    body: Option<Body<V>>,
     time_to_live: Tick,
     fail_safe: Tick,
     tags: Vec<SubjectRef>,
@@ -50,7 +50,12 @@ enum Age {
 impl<V> NewEntry<V> {
     /// A value.
     pub fn value(value: V) -> Self {
-        Self::of(Some(value))
+        Self::of(Some(Body::new(value)))
+    }
+
+    /// A value that lies where it is going to be already.
+    pub fn body(body: Body<V>) -> Self {
+        Self::of(Some(body))
     }
 
     /// No value: the authority has none for the key.
@@ -58,11 +63,11 @@ impl<V> NewEntry<V> {
         Self::of(None)
     }
 
-    fn of(value: Option<V>) -> Self {
+    fn of(body: Option<Body<V>>) -> Self {
         let (time_to_live, fail_safe) = (Tick::ZERO, Tick::ZERO);
         let parts = Recorded::default();
         Self {
-            value,
+            body,
             time_to_live,
             fail_safe,
             tags: Vec::new(),
@@ -129,8 +134,8 @@ impl<V> NewEntry<V> {
     }
 
     /// What the load read. A tainted scope makes the value stale: it is answered and not stored.
-    pub fn parts(mut self, scope: &Scope) -> Self {
-        self.parts = scope.recorded();
+    pub fn parts(mut self, parts: Recorded) -> Self {
+        self.parts = parts;
         self
     }
 
@@ -143,7 +148,7 @@ impl<V> NewEntry<V> {
         mechanisms: Mechanisms,
         weight: impl FnOnce(Option<&V>) -> u32,
     ) -> Prepared<V> {
-        let weight = weight(self.value.as_ref());
+        let weight = weight(self.body.as_ref().map(Body::value));
         let tainted = self.parts.is_tainted() && mechanisms.on(Mechanism::Taint);
         let deadline = if tainted || self.time_to_live == Tick::ZERO {
             Tick::ZERO
@@ -156,7 +161,7 @@ impl<V> NewEntry<V> {
         };
         let (refs, tags) = subjects(self.tags, self.inherited, &self.parts);
         Prepared {
-            value: self.value,
+            body: self.body,
             weight,
             deadline,
             ends: deadline.max(now.plus(self.fail_safe)),
@@ -194,7 +199,7 @@ fn subjects(
 /// An entry but for its token.
 #[derive(Debug)]
 pub(crate) struct Prepared<V> {
-    value: Option<V>,
+    body: Option<Body<V>>,
     weight: u32,
     pub(crate) deadline: Tick,
     ends: Tick,
@@ -213,8 +218,8 @@ impl<V> Prepared<V> {
     /// The entry, not published yet.
     pub(crate) fn into_slot(self, token: u64) -> Slot<V> {
         let head = Head::new(token, self.ends, self.began, self.subjects);
-        match self.value {
-            Some(value) => Slot::value(head, value, self.weight),
+        match self.body {
+            Some(body) => Slot::value(head, body, self.weight),
             None => Slot::nothing(head, self.weight),
         }
     }

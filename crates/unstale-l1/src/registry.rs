@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use thiserror::Error;
-use unstale_core::Name;
+use unstale_core::{Act, Name};
 
 use crate::fence::{Reach, SubjectRef};
 use crate::floor::Floors;
@@ -41,16 +41,14 @@ pub(crate) trait AnyTable: Any + Send + Sync {
 
 /// Acts on keys of one table, decoded and ready for the critical section.
 pub(crate) trait Chunk: Any + Send {
-    /// Adds a key by its bytes.
-    fn add(&mut self, key: &Bytes, reach: Reach);
-
-    /// Brings the fences near, so that they are fetched side by side and before the mutex is taken.
-    fn touch(&self);
+    /// Adds the key of the plan's act of this index, by its bytes.
+    fn add(&mut self, index: usize, key: &Bytes, reach: Reach);
 
     fn raise(&self, number: u64);
 
     /// Drops or marks the entries. What is displaced stays in the chunk. Returns how many keys had an entry.
-    fn withdraw(&mut self, number: u64) -> usize;
+    /// `remote` are the acts that the plan was made of.
+    fn withdraw(&mut self, number: u64, remote: &[Act]) -> usize;
 
     /// How many of the bytes that were added no key has. Known once entries were withdrawn.
     fn undecodable(&self) -> usize;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,8 +37,33 @@ use crate::tick::Tick;
 #[derive(Clone)]
 pub struct Scope {
     recorder: Arc<dyn Records>,
-    own: SubjectRef,
+    of: ScopeOf,
+}
+
+/// For whose loads a scope is: all of it but where it records.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeOf {
+    /// The cache.
+    pub(crate) own: SubjectRef,
     bypasses: bool,
+}
+
+impl ScopeOf {
+    pub(crate) const fn cache(own: SubjectRef) -> Self {
+        Self { own, bypasses: false }
+    }
+
+    /// The same, for a load that has to begin at the authority: what it reads through tables is loaded, too, as if nothing
+    /// were resident.
+    #[must_use]
+    pub const fn bypassing(self) -> Self {
+        Self { bypasses: true, ..self }
+    }
+
+    /// The scope that records there. A recorder serves one load.
+    pub const fn scope(self, recorder: Arc<dyn Records>) -> Scope {
+        Scope { recorder, of: self }
+    }
 }
 
 /// Where a scope records: whatever belongs to a load can hold its recorder, so that both are one allocation.
@@ -49,6 +75,18 @@ pub trait Records: Send + Sync + 'static {
 /// What a load has read so far.
 #[derive(Debug, Default)]
 pub struct Recorder(Mutex<Recorded>);
+
+impl Recorder {
+    /// What was recorded so far.
+    pub fn recorded(&self) -> Recorded {
+        self.0.lock().clone()
+    }
+
+    /// The same from one that nobody else records in any more, which is empty then.
+    pub fn take(&mut self) -> Recorded {
+        mem::take(self.0.get_mut())
+    }
+}
 
 impl Records for Recorder {
     fn recorder(&self) -> &Self {
@@ -70,24 +108,19 @@ pub struct Recorded {
 }
 
 impl Scope {
-    pub(crate) fn of_cache(own: SubjectRef, recorder: Arc<dyn Records>) -> Self {
-        Self { recorder, own, bypasses: false }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Recorded> {
         self.recorder.recorder().0.lock()
     }
 
-    /// The same, for a load that has to begin at the authority: what it reads through tables is loaded, too, as if nothing
-    /// were resident.
+    /// The same, bypassing: see [`ScopeOf::bypassing`].
     #[must_use]
     pub fn bypassing(self) -> Self {
-        Self { bypasses: true, ..self }
+        Self { of: self.of.bypassing(), ..self }
     }
 
     /// Whether what is resident is hidden from the load.
     pub const fn bypasses(&self) -> bool {
-        self.bypasses
+        self.of.bypasses
     }
 
     /// The scope that is current on this thread, if a load is being polled on it.
@@ -100,12 +133,13 @@ impl Scope {
 
     /// A future that has this scope as the current one whenever it is polled.
     pub const fn hold<F>(self, future: F) -> Scoped<F> {
-        Scoped { future, scope: self }
+        Scoped { future, scope: Some(self) }
     }
 
     /// Runs `f` with this scope as the current one.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _entered = Entered::new(Some(self.clone()));
+        let mut own = Some(self.clone());
+        let _lent = Lent::new(&mut own);
         f()
     }
 
@@ -121,7 +155,7 @@ impl Scope {
 
     /// What was recorded so far.
     pub fn recorded(&self) -> Recorded {
-        self.lock().clone()
+        self.recorder.recorder().recorded()
     }
 
     /// Records a read of an entry, or of a key without one.
@@ -135,7 +169,7 @@ impl Scope {
         let mut recorded = self.lock();
         recorded.insert(key);
         // Whatever is in the scope's own cache is under the same floors as the value will be.
-        if whole != self.own {
+        if whole != self.of.own {
             recorded.insert(whole);
         }
         let Some(head) = head else { return };
@@ -224,7 +258,8 @@ pin_project! {
     pub struct Scoped<F> {
         #[pin]
         future: F,
-        scope: Scope,
+        // Lent to the thread while it polls.
+        scope: Option<Scope>,
     }
 }
 
@@ -233,7 +268,7 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = Entered::new(Some(this.scope.clone()));
+        let _lent = Lent::new(this.scope);
         this.future.poll(cx)
     }
 }
@@ -250,24 +285,23 @@ pub(crate) fn is_active() -> bool {
     ACTIVE.with(Cell::get)
 }
 
-/// Makes a scope the current one, and the one before it again when dropped.
-struct Entered {
-    before: Option<Scope>,
-}
+/// Makes a scope the current one, and keeps the one before it in its place. Dropped, it changes them back.
+struct Lent<'a>(&'a mut Option<Scope>);
 
-impl Entered {
-    fn new(scope: Option<Scope>) -> Self {
-        Self { before: replace_current(scope) }
+impl<'a> Lent<'a> {
+    fn new(scope: &'a mut Option<Scope>) -> Self {
+        swap_current(scope);
+        Self(scope)
     }
 }
 
-impl Drop for Entered {
+impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        replace_current(self.before.take());
+        swap_current(self.0);
     }
 }
 
-fn replace_current(scope: Option<Scope>) -> Option<Scope> {
+fn swap_current(scope: &mut Option<Scope>) {
     ACTIVE.with(|active| active.set(scope.is_some()));
-    CURRENT.with(|current| current.replace(scope))
+    CURRENT.with(|current| mem::swap(&mut *current.borrow_mut(), scope));
 }

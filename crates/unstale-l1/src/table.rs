@@ -1,7 +1,6 @@
 //! Tables: typed entries over quick_cache, read without a lock of ours.
 
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 
 use foldhash::quality::SeedableRandomState;
@@ -14,7 +13,7 @@ use crate::floor::Floors;
 use crate::key::{Key, Probe};
 use crate::mechanism::Mechanism;
 use crate::registry::{AnyTable, Chunk};
-use crate::scope::{self, Recorder, Records, Scope};
+use crate::scope::{self, Recorder, Scope, ScopeOf};
 use crate::shim::Ordering;
 use crate::shim::map::Cache;
 use crate::tick::{Clock, Tick};
@@ -74,6 +73,15 @@ pub(crate) struct Inner<K, V> {
 }
 
 type Map<K, V> = Cache<K, Slot<V>, SlotWeight, SeedableRandomState, Displacement>;
+
+/// Why a key has no value that may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// There is no entry: [`Table::lookup`] would have found nothing either.
+    Vacant,
+    /// There may be an entry.
+    Unusable,
+}
 
 /// What a table has for a key.
 #[derive(Debug)]
@@ -137,6 +145,21 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let bounds = self.inner.bounds();
         let handle = self.inner.map.get(key)?.into_value()?;
         self.inner.is_fresh(handle.head(), key, bounds).then_some(handle)
+    }
+
+    /// [`Table::get`], or why there is nothing.
+    ///
+    /// # Errors
+    /// [`Absence`].
+    #[inline]
+    pub fn try_get<Q: Probe<K> + ?Sized>(&self, key: &Q) -> Result<Handle<V>, Absence> {
+        if scope::is_active() {
+            return self.get_in_load(key).ok_or(Absence::Unusable);
+        }
+        let bounds = self.inner.bounds();
+        let slot = self.inner.map.get(key).ok_or(Absence::Vacant)?;
+        let handle = slot.into_value().ok_or(Absence::Unusable)?;
+        if self.inner.is_fresh(handle.head(), key, bounds) { Ok(handle) } else { Err(Absence::Unusable) }
     }
 
     /// What there is for a key, also if it may not be used as it is. Inside a load, hits and misses are recorded; who serves
@@ -239,10 +262,6 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     pub(crate) fn downgrade(&self) -> Weak<dyn AnyTable> {
         let any: Arc<dyn AnyTable> = Arc::clone(&self.inner) as Arc<dyn AnyTable>;
         Arc::downgrade(&any)
-    }
-
-    pub(crate) fn hash<Q: Probe<K> + ?Sized>(&self, key: &Q) -> u64 {
-        self.inner.shared.hasher.hash_one(key)
     }
 
     /// What is resident and may be used, without a record in any scope.
@@ -359,6 +378,13 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         key.with_key_bytes(|bytes| self.subject_of(bytes))
     }
 
+    /// A subject whose fence is needed soon, with it on its way.
+    #[inline]
+    pub(crate) fn prefetched(&self, subject: SubjectRef) -> SubjectRef {
+        self.shared.fences.prefetch(subject);
+        subject
+    }
+
     /// The place of the key of these bytes.
     pub(crate) fn subject_of(&self, bytes: &[u8]) -> SubjectRef {
         self.shared.fences.of_key_hash(self.keys.hash(bytes))
@@ -390,15 +416,14 @@ impl<K: Key, V: Send + Sync + 'static> AnyTable for Inner<K, V> {
 impl Scope {
     /// A scope for a load of a table.
     pub fn new<K: Key, V: Send + Sync + 'static>(table: &Table<K, V>) -> Self {
-        Self::with_recorder(table, Arc::<Recorder>::default())
+        ScopeOf::table(table).scope(Arc::<Recorder>::default())
     }
+}
 
-    /// The same, that records there. A recorder serves one scope.
-    pub fn with_recorder<K: Key, V: Send + Sync + 'static>(
-        table: &Table<K, V>,
-        recorder: Arc<dyn Records>,
-    ) -> Self {
-        Self::of_cache(table.inner.whole, recorder)
+impl ScopeOf {
+    /// Loads of a table.
+    pub fn table<K: Key, V: Send + Sync + 'static>(table: &Table<K, V>) -> Self {
+        Self::cache(table.inner.whole)
     }
 }
 

@@ -10,7 +10,7 @@ mod stripe;
 
 use std::time::Duration;
 
-pub(crate) use counter::{Counter, CounterBy, Gauge, Reason, StripedCounter, reasons};
+pub(crate) use counter::{Counter, CounterBy, Gauge, Reason, StripedCounter, StripedCounterBy, reasons};
 pub use histogram::Distribution;
 pub(crate) use histogram::Histogram;
 pub(crate) use node::{CacheMetrics, NodeMetrics};
@@ -150,14 +150,14 @@ impl Metrics {
         self.push(metric, labels, Value::Number(duration.as_secs_f64()));
     }
 
-    pub(crate) fn push_reasons<R: Reason>(
+    pub(crate) fn push_reasons(
         &mut self,
         metric: Metric,
         common: &[Label],
         label: &'static str,
-        counts: &CounterBy<R>,
+        counts: impl Iterator<Item = (&'static str, u64)>,
     ) {
-        for (reason, count) in counts.iter() {
+        for (reason, count) in counts {
             let mut labels = common.to_vec();
             labels.push((label, reason.to_owned()));
             self.push_count(metric, labels, count);

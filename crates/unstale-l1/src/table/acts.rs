@@ -20,7 +20,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Puts a value in place of whatever there is, fences older loads and what depends on the old value, and ends that value.
     /// An entry of a greater version stays. When it returns, later reads here see nothing older.
     pub fn set(&self, key: &K, entry: NewEntry<V>, told: impl Into<Told>) -> Acted {
-        let subject = self.inner.key_subject(key);
+        let subject = self.inner.prefetched(self.inner.key_subject(key));
         let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         self.act(
             || self.key_act(key, Verb::Set),
@@ -34,7 +34,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// fenced and dropped. With `since` taken before the value was read or written at the authority, of two writers
     /// without versions the one whose value may be old does not win.
     pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, told: impl Into<Told>) -> Acted {
-        let subject = self.inner.key_subject(key);
+        let subject = self.inner.prefetched(self.inner.key_subject(key));
         let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         let is_old = Cell::new(false);
         self.act(
@@ -114,7 +114,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// [`Table::set`] as part of a batch.
     pub fn set_in(&self, acts: &mut LocalActs, key: K, entry: NewEntry<V>) {
         let act = self.key_act(&key, Verb::Set);
-        let subject = self.inner.key_subject(&key);
+        let subject = self.inner.prefetched(self.inner.key_subject(&key));
         let prepared = self.inner.prepare(&key, Tick::ZERO, entry);
         if let Some(chunk) = acts.add(act).typed_chunk(&self.inner, KeyChunk::new) {
             chunk.add_set(key, subject, prepared);
@@ -154,7 +154,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     fn invalidate<Q: Probe<K> + ?Sized>(&self, key: &Q, verb: Verb, told: impl Into<Told>) -> Acted {
-        let (subject, reach) = (self.key_subject(key), Reach::of(verb));
+        let (subject, reach) = (self.inner.prefetched(self.key_subject(key)), Reach::of(verb));
         self.act(
             || self.key_act_of(key.key_bytes(), verb),
             told,
@@ -164,7 +164,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     fn act_on_tag(&self, tag: &[u8], verb: Verb, told: impl Into<Told>) -> Acted {
-        let subject = self.tag_subject(tag);
+        let subject = self.inner.prefetched(self.tag_subject(tag));
         self.act(
             || self.tag_act(tag, verb),
             told,
@@ -189,7 +189,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 
     fn invalidate_in<Q: Probe<K> + ?Sized>(&self, acts: &mut LocalActs, key: &Q, verb: Verb) {
         let bytes = key.key_bytes();
-        let subject = self.inner.subject_of(&bytes);
+        let subject = self.inner.prefetched(self.inner.subject_of(&bytes));
         let plan = acts.add(self.key_act_of(bytes, verb));
         if let Some(chunk) = plan.typed_chunk(&self.inner, KeyChunk::new) {
             chunk.add_key(key.to_key(), subject, Reach::of(verb));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use unstale_core::Act;
 
 use super::{Displaced, Inner};
 use crate::fence::{Reach, SubjectRef};
@@ -57,16 +58,10 @@ impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
-    fn add(&mut self, bytes: &Bytes, reach: Reach) {
+    fn add(&mut self, _index: usize, bytes: &Bytes, reach: Reach) {
         match K::decode(bytes) {
-            Some(key) => self.add_key(key, self.table.subject_of(bytes), reach),
+            Some(key) => self.add_key(key, self.table.prefetched(self.table.subject_of(bytes)), reach),
             None => self.undecodable += 1,
-        }
-    }
-
-    fn touch(&self) {
-        for act in &self.acts {
-            self.table.shared.fences.touch(act.subject);
         }
     }
 
@@ -79,7 +74,7 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
         }
     }
 
-    fn withdraw(&mut self, number: u64) -> usize {
+    fn withdraw(&mut self, number: u64, _remote: &[Act]) -> usize {
         let Self { table, acts, values, displaced, .. } = self;
         let mut present = 0;
         let mut values = values.drain(..);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use unstale_core::{Act, Subject};
 
 use super::{Displaced, Inner};
 use crate::fence::{Reach, SubjectRef};
@@ -13,8 +14,6 @@ use crate::registry::Chunk;
 pub(super) struct BytesChunk<K, V> {
     table: Arc<Inner<K, V>>,
     acts: Vec<BytesAct>,
-    /// All keys, one after the other.
-    bytes: Vec<u8>,
     displaced: Displaced<K, V>,
     undecodable: usize,
 }
@@ -22,30 +21,23 @@ pub(super) struct BytesChunk<K, V> {
 struct BytesAct {
     subject: SubjectRef,
     reach: Reach,
-    /// Where its key ends.
-    end: usize,
+    /// Which of the plan's acts it is: its key lies there.
+    index: usize,
 }
 
 impl<K: Key, V: Send + Sync + 'static> BytesChunk<K, V> {
     pub(super) fn with_room(table: Arc<Inner<K, V>>, acts: usize) -> Self {
         let displaced = Displaced::default();
-        Self { table, acts: Vec::with_capacity(acts), bytes: Vec::new(), displaced, undecodable: 0 }
+        Self { table, acts: Vec::with_capacity(acts), displaced, undecodable: 0 }
     }
 }
 
 impl<K: Key, V: Send + Sync + 'static> Chunk for BytesChunk<K, V> {
     // Whether there is a key of these bytes shows when it is looked up. If not, its fences were raised for nothing, which harms
     // as little as a key that nobody ever asked for.
-    fn add(&mut self, bytes: &Bytes, reach: Reach) {
-        self.bytes.extend_from_slice(bytes);
-        let subject = self.table.subject_of(bytes);
-        self.acts.push(BytesAct { subject, reach, end: self.bytes.len() });
-    }
-
-    fn touch(&self) {
-        for act in &self.acts {
-            self.table.shared.fences.touch(act.subject);
-        }
+    fn add(&mut self, index: usize, bytes: &Bytes, reach: Reach) {
+        let subject = self.table.prefetched(self.table.subject_of(bytes));
+        self.acts.push(BytesAct { subject, reach, index });
     }
 
     fn raise(&self, number: u64) {
@@ -54,16 +46,16 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for BytesChunk<K, V> {
         }
     }
 
-    fn withdraw(&mut self, number: u64) -> usize {
-        let Self { table, acts, bytes, displaced, undecodable } = self;
-        let (mut present, mut begin) = (0, 0);
-        for BytesAct { reach, end, .. } in acts {
+    fn withdraw(&mut self, number: u64, remote: &[Act]) -> usize {
+        let Self { table, acts, displaced, undecodable } = self;
+        let mut present = 0;
+        for BytesAct { reach, index, .. } in acts {
+            let Subject::Key { key, .. } = &remote[*index].subject else { continue };
             let withdrawal = Withdrawal { table, number, reach: *reach, displaced };
-            match K::borrow(&bytes[begin..*end], withdrawal) {
+            match K::borrow(key, withdrawal) {
                 Some(was_present) => present += usize::from(was_present),
                 None => *undecodable += 1,
             }
-            begin = *end;
         }
         present
     }

@@ -186,7 +186,7 @@ fn what_is_computed_in_the_middle_of_an_act_is_not_served_after_it() {
             let scope = Scope::new(&orders);
             let part = scope.run(|| reading.get(&Hooked(7)));
             let landing = NewEntry::value(part.map_or(0, |part| *part)).time_to_live(Tick(100));
-            let _ = order.land(landing.parts(&scope));
+            let _ = order.land(landing.parts(scope.recorded()));
         });
         let _ = parts.remove(&Hooked(7), 0);
         ensure(world.orders.get(&9).is_none(), "it was computed from what was removed")

@@ -15,7 +15,7 @@ fn cached() -> World {
     stored(world.lead_user(8).land(plain(OLD).fail_safe(Tick(900))));
     let scope = Scope::new(&world.orders);
     scope.run(|| world.users.get(&7));
-    stored(lead(world.order_loads.join(&9)).land(plain(OLD).fail_safe(Tick(900)).parts(&scope)));
+    stored(lead(world.order_loads.join(&9)).land(plain(OLD).fail_safe(Tick(900)).parts(scope.recorded())));
     stored(lead(world.order_loads.join(&10)).land(plain(OLD).fail_safe(Tick(900))));
     world
 }

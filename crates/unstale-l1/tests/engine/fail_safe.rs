@@ -35,7 +35,7 @@ fn an_expire_leaves_a_stale_value_and_a_remove_leaves_none() {
             let world = world.renewed();
             let scope = Scope::new(&world.users);
             world.orders.depend_on(&3, &scope);
-            let user = stored(world.lead_user(7).land(world.user(OLD).parts(&scope)));
+            let user = stored(world.lead_user(7).land(world.user(OLD).parts(scope.recorded())));
             let _ = world.users.expire(&7, 0);
             ensure(is_stale(&world.users, 7), "an expire keeps it")?;
             let _ = world.orders.expire(&3, 0);
@@ -70,7 +70,7 @@ fn a_value_is_confirmed_if_nothing_that_it_depends_on_moved() {
             let tag = world.orders.tag_subject(TAG);
             stored(
                 lead(world.order_loads.refresh(&9))
-                    .land(plain(OLD).fail_safe(Tick(900)).tags([tag]).parts(&scope)),
+                    .land(plain(OLD).fail_safe(Tick(900)).tags([tag]).parts(scope.recorded())),
             )
         };
         // Its own expiry, and that of a tag: the authority was asked after it.
@@ -108,7 +108,8 @@ fn a_value_is_not_confirmed_if_a_part_moved_by_a_tag_that_both_carry() {
     let scope = Scope::new(&world.orders);
     assert!(scope.run(|| world.orders.get(&3)).is_some());
     let order = stored(
-        lead(world.order_loads.join(&9)).land(plain(OLD).fail_safe(Tick(900)).tags([tag]).parts(&scope)),
+        lead(world.order_loads.join(&9))
+            .land(plain(OLD).fail_safe(Tick(900)).tags([tag]).parts(scope.recorded())),
     );
     assert!(world.orders.may_confirm(&9, &order));
     let _ = world.orders.expire_tag(TAG, 0);
@@ -169,7 +170,7 @@ fn a_tainted_value_is_not_kept_for_fail_safe_either() {
     let world = World::new(DomainConfig::default());
     let scope = Scope::new(&world.users);
     scope.taint();
-    let landed = world.lead_user(7).land(world.user(OLD).parts(&scope));
+    let landed = world.lead_user(7).land(world.user(OLD).parts(scope.recorded()));
     assert!(matches!(landed, Landed::Refused(..)));
     assert!(matches!(world.users.lookup(&7), Lookup::Miss));
 }
@@ -180,7 +181,9 @@ fn a_confirmed_value_keeps_its_subjects_and_the_age_of_its_parts() {
     let scope = Scope::new(&world.orders);
     world.users.depend_on(&7, &scope);
     let tag = world.orders.tag_subject(TAG);
-    let old = stored(lead(world.order_loads.join(&9)).land(plain(OLD).tags([tag]).version(4).parts(&scope)));
+    let old = stored(
+        lead(world.order_loads.join(&9)).land(plain(OLD).tags([tag]).version(4).parts(scope.recorded())),
+    );
     let alone = stored(lead(world.order_loads.join(&10)).land(plain(OLD)));
     world.wait(100);
     let now = world.domain.clock().now();

@@ -135,7 +135,7 @@ fn what_was_computed_from_a_cached_value_is_not_served_after_an_act_on_that() {
         let scope = Scope::new(&world.orders);
         assert_eq!(scope.run(|| read(&world.users, 7)), Some(OLD));
         act();
-        let _ = lead.land(plain(OLD).parts(&scope));
+        let _ = lead.land(plain(OLD).parts(scope.recorded()));
     });
 }
 
@@ -147,7 +147,7 @@ fn what_was_computed_and_stored_goes_with_what_it_was_computed_from() {
         let lead = lead(world.order_loads.join(&9));
         let scope = Scope::new(&world.orders);
         scope.run(|| read(&world.users, 7));
-        let _ = lead.land(plain(OLD).parts(&scope));
+        let _ = lead.land(plain(OLD).parts(scope.recorded()));
         assert_eq!(read(&world.orders, 9), Some(OLD));
         act();
     });
@@ -162,7 +162,7 @@ fn what_a_dependency_was_loaded_for_is_not_served_after_an_act_during_that_load(
         act();
         let landed = inner.land(world.user(OLD));
         scope.run(|| world.users.record(&7, &landed.into_found()));
-        let _ = outer.land(plain(OLD).parts(&scope));
+        let _ = outer.land(plain(OLD).parts(scope.recorded()));
     });
 }
 
@@ -173,7 +173,7 @@ fn what_was_computed_from_an_absence_is_not_served_after_an_act_on_the_key() {
         let scope = Scope::new(&world.orders);
         ensure(scope.run(|| read(&world.users, 7)).is_none(), "nothing is there")?;
         let _ = world.users.set(&7, plain(2), 0);
-        let _ = lead.land(plain(OLD).parts(&scope));
+        let _ = lead.land(plain(OLD).parts(scope.recorded()));
         ensure(read(&world.orders, 9).is_none(), "it was computed without the user")
     });
 }

@@ -2,7 +2,7 @@
 
 use unstale_core::{ActLog, Name, ProcessId, Stream};
 use unstale_l1::{
-    Domain, DomainConfig, Flights, Found, Handle, Joined, Landed, Lead, Lookup, NewEntry, Rows, Table,
+    Domain, DomainConfig, Flights, Found, Handle, Joined, Landed, Lead, Lines, Lookup, NewEntry, Table,
     TableConfig, Tick,
 };
 
@@ -27,7 +27,7 @@ impl World {
     pub(crate) fn new(config: DomainConfig) -> Self {
         let stream = Stream::first(ProcessId(7));
         let domain =
-            Domain::new(DomainConfig { seed: Some(7), rows: Rows::SMALL, ..config }, ActLog::new(stream));
+            Domain::new(DomainConfig { seed: Some(7), lines: Lines::SMALL, ..config }, ActLog::new(stream));
         let table = |cache: &str| domain.table(name(cache), TableConfig::default()).unwrap();
         let (users, orders) = (table("users"), table("orders"));
         Self {

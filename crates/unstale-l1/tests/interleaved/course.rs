@@ -9,8 +9,8 @@ use unstale_core::{
     Act as RemoteAct, ActLog, Batch, DigestRow, Name, ProcessId, Stream, Subject, SuspectFilter, Verb,
 };
 use unstale_l1::{
-    Domain, DomainConfig, Fills, Flights, Found, Handle, Joined, Key, Lead, LocalActs, Lookup, NewEntry,
-    Rows, Scope, Suspects, Table, TableConfig, Tick, Waited,
+    Domain, DomainConfig, Fills, Flights, Found, Handle, Joined, Key, Lead, Lines, LocalActs, Lookup,
+    NewEntry, Scope, Suspects, Table, TableConfig, Tick, Waited,
 };
 
 use crate::race::{Act, Beside, Loads, Race, Values};
@@ -36,7 +36,7 @@ pub(crate) struct Course {
 impl Course {
     pub(crate) fn new(race: Race) -> Self {
         let config = DomainConfig {
-            rows: Rows::of_bits(race.bits),
+            lines: Lines::of_bits(race.bits),
             seed: Some(7),
             fills: if matches!(race.acts, [.., Act::AllowFills]) { Fills::Refused } else { Fills::Stored },
             #[cfg(feature = "mutations")]
@@ -298,7 +298,7 @@ impl Course {
         let part = scope.run(|| self.get_or_load(step - 1));
         let [first, own] = part.versions();
         let own = if step == 1 { self.rows[1].read() } else { own };
-        self.entry(step, [first, own]).parts(&scope)
+        self.entry(step, [first, own]).parts(scope.recorded())
     }
 
     fn entry(&self, step: usize, versions: Versions) -> NewEntry<Versions> {

@@ -113,7 +113,7 @@ pub(crate) struct Race {
     pub(crate) beside: &'static [Beside],
     pub(crate) loads: Loads,
     pub(crate) values: Values,
-    /// How many fences there are: 2^bits in a row.
+    /// How many lines of fences there are: 2^bits.
     pub(crate) bits: u32,
     #[cfg(feature = "mutations")]
     pub(crate) without: Option<Mechanism>,

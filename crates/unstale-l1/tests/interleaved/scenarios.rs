@@ -82,12 +82,10 @@ pub(crate) const DOUBTS: &[Named] = &[
 ];
 
 pub(crate) const WRITERS: &[Named] = &[
-    ("acts on two keys under one fence", cold(&[Remove]).beside(&[Writer]).bits(0)),
+    ("acts on two keys in one line", cold(&[Remove]).beside(&[Writer]).bits(0)),
     ("acts on two keys, one of them a part", warm(&[Remove]).depth(1).beside(&[Writer])),
-    (
-        "acts on two keys under one fence, one of them a part",
-        warm(&[Remove]).depth(1).beside(&[Writer]).bits(0),
-    ),
+    ("acts on two keys in one line, one of them a part", warm(&[Remove]).depth(1).beside(&[Writer]).bits(0)),
+    ("a batch displaces the removal of a tag", warm(&[RemoveTag, Batch]).bits(0)),
     ("two writers remove", cold(&[Remove, Remove]).rival(&[Expire])),
     ("two writers set since", cold(&[SetSince]).rival(&[SetSince])),
     ("one sets since and one removes", warm(&[SetSince]).rival(&[Remove]).depth(1)),

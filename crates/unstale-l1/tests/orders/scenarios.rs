@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use unstale_core::{ActLog, DigestRow, Name, ProcessId, Stream, Subject, SuspectFilter};
 use unstale_l1::{
-    Domain, DomainConfig, Flights, Handle, Joined, Key, Mechanism, NewEntry, Rows, Scope, Suspects, Table,
+    Domain, DomainConfig, Flights, Handle, Joined, Key, Lines, Mechanism, NewEntry, Scope, Suspects, Table,
     TableConfig, Tick,
 };
 
@@ -40,7 +40,7 @@ struct World {
 impl World {
     fn new(without: Option<Mechanism>) -> Self {
         let config =
-            DomainConfig { rows: Rows::of_bits(3), seed: Some(7), without, ..DomainConfig::default() };
+            DomainConfig { lines: Lines::of_bits(3), seed: Some(7), without, ..DomainConfig::default() };
         let domain = Domain::new(config, ActLog::new(Stream::first(ProcessId(1))));
         let users = domain.table(Name::new("users").expect("a short name"), TableConfig::default());
         let users = users.expect("a new name");
@@ -156,7 +156,7 @@ fn a_composite_and_a_removal(without: Option<Mechanism>) -> bool {
         let part = scope.run(|| world.read(8));
         let value = part.unwrap_or_else(|| world.row.load(Ordering::Relaxed));
         world.meet();
-        drop_it(lead.land(world.entry(value, 0).parts(&scope)));
+        drop_it(lead.land(world.entry(value, 0).parts(scope.recorded())));
     }
     join(writer);
     world.read(7) != Some(1)
@@ -228,7 +228,7 @@ fn a_long_list_and_an_act(without: Option<Mechanism>) -> bool {
     let world = World::new(without);
     let scope = Scope::new(&world.users);
     (20..23).for_each(|key| world.users.depend_on(&key, &scope));
-    drop_it(world.users.set(&7, world.entry(1, 0).parts(&scope), 0));
+    drop_it(world.users.set(&7, world.entry(1, 0).parts(scope.recorded()), 0));
     // After this the list is looked through again.
     drop_it(world.users.expire_tag(TAGS[1], 0));
     let writer = world.beside(|world| drop_it(world.users.remove(&20, 0)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use unstale_core::Instant;
-use unstale_l1::Found;
+use unstale_l1::{Absence, Found};
 
 use super::loader::Loader;
 use super::policy::Policy;
@@ -13,14 +13,23 @@ use super::{Cache, Key};
 use crate::freshness::ProofAge;
 use crate::{Error, ErrorKind, Freshness, SessionToken};
 
-/// A call that was not answered by a plain hit, with all that it owns.
-pub(crate) struct Call<K: Key, V: Send + Sync + 'static> {
-    pub(crate) cache: Cache<K, V>,
+/// A call that was not answered by a plain hit.
+pub(crate) struct Call<'c, K: Key, V: Send + Sync + 'static> {
+    pub(crate) cache: &'c Cache<K, V>,
     pub(crate) key: K,
     pub(crate) loaders: Loaders<V>,
-    pub(crate) policy: Arc<Policy>,
+    /// If it is not the cache's own.
+    pub(crate) own_policy: Option<Arc<Policy>>,
     pub(crate) tags: Vec<Bytes>,
     pub(crate) demand: Demand,
+    /// What was found in memory just before, by whoever made it.
+    pub(crate) absence: Absence,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
+    pub(crate) fn policy(&self) -> &Policy {
+        self.own_policy.as_deref().unwrap_or(&self.cache.inner.policy)
+    }
 }
 
 /// The loader, and a second one if the caller lent it for the case that what the first one brings is refused.

@@ -36,15 +36,20 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         key: &K,
         handle: &Handle<Stored<V>>,
         loader: impl FnOnce() -> Loader<V>,
-        policy: Arc<Policy>,
+        own_policy: Option<Arc<Policy>>,
         tags: Vec<Bytes>,
     ) {
         if self.is_paused(key) {
             return;
         }
         let Some(lead) = self.inner.flights.try_refresh(key) else { return };
-        let terms =
-            Terms { cache: self.clone(), policy, tags, trigger: LoadTrigger::Eager, store: StoreUse::Used };
+        let terms = Terms {
+            cache: self.clone(),
+            own_policy,
+            tags,
+            trigger: LoadTrigger::Eager,
+            store: StoreUse::Used,
+        };
         let job = Job {
             terms,
             key: lead.shared_key(),

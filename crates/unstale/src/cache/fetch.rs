@@ -1,11 +1,10 @@
 //! The slow path of a read: what is there, who loads, how long to wait, and what stands in.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use unstale_l1::{Found, Handle, Joined, Lookup, Mark, Scope, Tick, Waited};
+use unstale_l1::{Absence, Found, Handle, Joined, Lookup, Mark, Scope, Tick, Waited};
 
 use super::call::{Answer, Call};
 use super::landing::Ending;
@@ -82,7 +81,7 @@ enum Arrived<V> {
     Instead(Answer<V>),
 }
 
-impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
+impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
     /// Reads memory, then joins or leads a load. At most two loads: a flight that an invalidation overtook before this call
     /// began is waited for at most once, and the next one is younger than the call.
     pub(crate) async fn fetch(&mut self, way: Way, mut trigger: LoadTrigger) -> Result<Fetched<V>, Error> {
@@ -123,8 +122,12 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         }
     }
 
-    pub(crate) fn look(&self, way: Way) -> Looked<V> {
-        let is_content = matches!(way, Way::Usual(_)) && !self.policy.skips.has(Skip::MemoryRead);
+    /// What memory has. A caller that found no entry there just now has looked.
+    pub(crate) fn look(&mut self, way: Way) -> Looked<V> {
+        if std::mem::replace(&mut self.absence, Absence::Unusable) == Absence::Vacant {
+            return Looked::Miss;
+        }
+        let is_content = matches!(way, Way::Usual(_)) && !self.policy().skips.has(Skip::MemoryRead);
         match self.cache.table().lookup(&self.key) {
             Lookup::Hit(handle) if is_content => Looked::Fresh(self.hit(Found::Value(handle))),
             Lookup::Negative(handle) if is_content => Looked::Fresh(self.hit(Found::Nothing(handle))),
@@ -139,7 +142,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let flights = &self.cache.inner.flights;
         match way {
             Way::After(mark) => flights.join_after(&self.key, mark),
-            Way::Usual(_) if self.policy.skips.has(Skip::MemoryRead) => flights.refresh(&self.key),
+            Way::Usual(_) if self.policy().skips.has(Skip::MemoryRead) => flights.refresh(&self.key),
             Way::Usual(_) => flights.join(&self.key),
         }
     }
@@ -168,7 +171,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     /// A stale value, if the last load failed a short while ago.
     pub(crate) fn throttled(&self, old: &Old<V>) -> Option<Fetched<V>> {
         let is_held_back =
-            old.doubt != Doubt::None && self.policy.fail_safe.is_on() && self.cache.is_paused(&self.key);
+            old.doubt != Doubt::None && self.policy().fail_safe.is_on() && self.cache.is_paused(&self.key);
         let answer = is_held_back.then(|| self.stand_in(&old.value, StaleReason::Throttled)).flatten();
         answer.map(Fetched::of_unknown_age)
     }
@@ -180,7 +183,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         if matches!(way, Way::After(_)) || self.demand.session.is_some() {
             return None;
         }
-        let is_servable = self.policy.fail_safe.is_on() && self.cache.table().clock().now() < until;
+        let is_servable = self.policy().fail_safe.is_on() && self.cache.table().clock().now() < until;
         if !is_servable || self.cache.inner.pace.allows_suspect(self.cache.coarse_ms()) {
             return None;
         }
@@ -202,7 +205,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let is_suspect = old.is_some_and(|old| matches!(old.doubt, Doubt::Suspect(_)));
         let terms = Terms {
             cache: self.cache.clone(),
-            policy: Arc::clone(&self.policy),
+            own_policy: self.own_policy.clone(),
             tags: self.tags.clone(),
             trigger: if is_suspect { LoadTrigger::Suspect } else { trigger },
             store: way.store(),
@@ -218,7 +221,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
 
     /// When the limits of this call end that begins now. The clock is read only if there are any.
     fn deadlines(&self) -> Deadlines {
-        let (soft, hard) = (self.policy.soft_timeout, self.policy.hard_timeout);
+        let (soft, hard) = (self.policy().soft_timeout, self.policy().hard_timeout);
         let began = (soft.is_some() || hard.is_some()).then(Instant::now);
         let after = |limit: Option<Duration>| began.zip(limit).map(|(began, limit)| later(began, limit));
         Deadlines { soft: after(soft), hard: after(hard) }
@@ -231,7 +234,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         old: Option<&Old<V>>,
         deadlines: Deadlines,
     ) -> Result<Arrived<V>, Error> {
-        let stale = old.filter(|_| self.policy.fail_safe.is_on());
+        let stale = old.filter(|_| self.policy().fail_safe.is_on());
         if let Some((soft, old)) = deadlines.soft.zip(stale) {
             if let Ok(arrived) = Box::pin(timeout_at(soft, flight.arrival())).await {
                 return Ok(arrived);
@@ -303,17 +306,17 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
 
     /// A stale value instead of `error`, and a pause before the next try; or the error.
     pub(crate) fn stand_in_for(&self, error: Error, old: Option<&Old<V>>) -> Result<Answer<V>, Error> {
-        let old = old.filter(|_| self.policy.fail_safe.is_on());
+        let old = old.filter(|_| self.policy().fail_safe.is_on());
         let Some(answer) = old.and_then(|old| self.stand_in(&old.value, StaleReason::LoadFailed)) else {
             return Err(error);
         };
-        self.cache.begin_pause(&self.key, ticks(self.policy.fail_safe.pause()));
+        self.cache.begin_pause(&self.key, ticks(self.policy().fail_safe.pause()));
         Ok(answer)
     }
 
     /// Whether something stale could stand in now.
     pub(crate) fn can_stand_in(&self, old: &Old<V>) -> bool {
-        self.policy.fail_safe.is_on() && self.cache.table().may_revive(&self.key, old.value.handle())
+        self.policy().fail_safe.is_on() && self.cache.table().may_revive(&self.key, old.value.handle())
     }
 
     pub(crate) fn stand_in_softly(&self, old: &Old<V>) -> Option<Answer<V>> {
@@ -323,7 +326,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
     pub(crate) fn timed_out(&self) -> Error {
         self.cache.inner.metrics.load_failures.increment(LoadFailure::Timeout);
         self.cache.report(CacheEvent::LoadFailed(LoadFailure::Timeout));
-        let hard = self.policy.hard_timeout.unwrap_or_default();
+        let hard = self.policy().hard_timeout.unwrap_or_default();
         let detail = format!("cache {}: no value within {hard:?}", self.cache.inner.name);
         Error::new(ErrorKind::Timeout, "load", detail)
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use unstale_core::Instant;
-use unstale_l1::Probe;
+use unstale_l1::{Absence, Probe};
 
 use super::call::{Answer, Call, Loaders, ReadProof};
 use super::form::{Form, Maybe, Plain, Said};
@@ -94,11 +94,13 @@ pub struct Pending<'c, K: Key, V: Send + Sync + 'static, Q: ?Sized, F, S> {
     erase: fn(F) -> Loader<V>,
     options: Option<&'c EntryOptions>,
     form: S,
-    slow: Option<Slow<V>>,
+    /// What was found in memory.
+    absence: Absence,
+    slow: Option<Slow<'c, V>>,
 }
 
 /// What a read that was no plain hit comes to.
-type Slow<V> = Pin<Box<dyn Future<Output = Result<Answer<V>, Error>> + Send>>;
+type Slow<'c, V> = Pin<Box<dyn Future<Output = Result<Answer<V>, Error>> + Send + 'c>>;
 
 impl<'c, K, V, Q, F, S> Pending<'c, K, V, Q, F, S>
 where
@@ -108,7 +110,8 @@ where
 {
     #[inline]
     fn new(cache: &'c Cache<K, V>, key: &'c Q, loader: F, erase: fn(F) -> Loader<V>, form: S) -> Self {
-        Self { cache, key, loader: Some(loader), spare: None, erase, options: None, form, slow: None }
+        let (loader, absence) = (Some(loader), Absence::Unusable);
+        Self { cache, key, loader, spare: None, erase, options: None, form, absence, slow: None }
     }
 
     /// Choices for this call and for the value if it is loaded.
@@ -130,8 +133,8 @@ where
     }
 
     fn with<S2>(self, form: impl FnOnce(S) -> S2) -> Pending<'c, K, V, Q, F, S2> {
-        let Self { cache, key, loader, spare, erase, options, form: before, slow } = self;
-        Pending { cache, key, loader, spare, erase, options, form: form(before), slow }
+        let Self { cache, key, loader, spare, erase, options, form: before, absence, slow } = self;
+        Pending { cache, key, loader, spare, erase, options, form: form(before), absence, slow }
     }
 }
 
@@ -161,7 +164,7 @@ where
     }
 }
 
-impl<K, V, Q, F, S> Pending<'_, K, V, Q, F, S>
+impl<'c, K, V, Q, F, S> Pending<'c, K, V, Q, F, S>
 where
     K: Key,
     V: Send + Sync + 'static,
@@ -185,8 +188,13 @@ where
         }
         // P-14: the proof before the entry.
         let proof = demand.at.map(|at| (self.cache.proof(), at));
-        let Some(handle) = self.cache.table().get(self.key) else {
-            return if S::FINDS { self.cache.known_nothing(self.key) } else { None };
+        let handle = match self.cache.table().try_get(self.key) {
+            Ok(handle) => handle,
+            Err(absence) => {
+                self.absence = absence;
+                let is_known = S::FINDS && absence != Absence::Vacant;
+                return if is_known { self.cache.known_nothing(self.key) } else { None };
+            }
         };
         self.cache.inner.metrics.hits.increment();
         let value = Value::new(handle);
@@ -209,24 +217,25 @@ where
 
     #[cold]
     fn refresh(&mut self, value: &Value<V>) {
-        let (policy, key, erase) = (self.policy(), self.key.to_key(), self.erase);
+        let (policy, key, erase) = (self.own_policy(), self.key.to_key(), self.erase);
         if let Some(loader) = self.loader.take() {
             self.cache.refresh_eagerly(&key, value.handle(), || erase(loader), policy, self.tags());
         }
     }
 
     #[cold]
-    fn call(&mut self) -> Call<K, V> {
+    fn call(&mut self) -> Call<'c, K, V> {
         Call {
-            cache: self.cache.clone(),
+            cache: self.cache,
             key: self.key.to_key(),
             loaders: Loaders {
                 first: self.loader.take().map(self.erase),
                 spare: self.spare.take().map(self.erase),
             },
-            policy: self.policy(),
+            own_policy: self.own_policy(),
             tags: self.tags(),
             demand: self.form.demand(),
+            absence: self.absence,
         }
     }
 
@@ -234,9 +243,9 @@ where
         self.options.map(|options| options.tags.clone()).unwrap_or_default()
     }
 
-    fn policy(&self) -> Arc<Policy> {
+    fn own_policy(&self) -> Option<Arc<Policy>> {
         let policy = &self.cache.inner.policy;
-        self.options.map_or_else(|| Arc::clone(policy), |options| Arc::new(policy.with(options)))
+        self.options.map(|options| Arc::new(policy.with(options)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use unstale_l1::{Found, Landed, Refusal, Tick};
 
-use super::running::Led;
+use super::running::{Led, LedKey};
 use super::second_level::Stock;
 use super::terms::Goods;
 use super::turn::Grant;
@@ -11,7 +11,7 @@ use super::{Cache, Key};
 use crate::event::{CacheEvent, FillRefusal};
 
 /// What landed, and what the store is to be told.
-pub(crate) struct Landing<K, V> {
+pub(crate) struct Landing<K: Key, V: Send + Sync + 'static> {
     pub(crate) found: Found<Stored<V>>,
     pub(crate) ending: Ending,
     /// Whether its load from the authority began with this flight, and it was made of nothing older.
@@ -20,11 +20,10 @@ pub(crate) struct Landing<K, V> {
 }
 
 /// A value for the store.
-pub(crate) struct Fill<K, V> {
-    key: K,
+pub(crate) struct Fill<K: Key, V: Send + Sync + 'static> {
+    key: LedKey<K, V>,
     found: Found<Stored<V>>,
-    stock: Stock,
-    grant: Grant,
+    stock: Box<(Stock, Grant)>,
 }
 
 /// How a load ended.
@@ -44,10 +43,10 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Stores what was loaded, if no invalidation overtook it, and answers all who wait.
     pub(crate) fn land(&self, lead: Led<K, V>, goods: Goods<V>) -> Landing<K, V> {
         let Goods { entry, is_pure, kept_nowhere, fill, tags } = goods;
-        let (began, key) = (lead.began(), lead.shared_key());
-        self.end_pause(&key);
+        let began = lead.began();
+        self.end_pause(lead.key());
         let entry = if kept_nowhere.is_some() { entry.unstored() } else { entry };
-        let landed = lead.land(entry);
+        let (landed, key) = lead.land_keyed(entry);
         let is_newer = matches!(landed, Landed::Newer(_));
         let refusal = match &landed {
             Landed::Stored(_) | Landed::Newer(_) => None,
@@ -72,18 +71,14 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let is_own = is_pure && !is_newer && found.began() == began;
         // What memory refused is not for the store either, unless only memory was to be left out.
         let is_current = !is_newer && matches!(refusal, None | Some(Refusal::Unstored));
-        let fill = fill.filter(|_| is_current).map(|(stock, grant)| Fill {
-            key: key.clone(),
-            found: found.clone(),
-            stock,
-            grant,
-        });
+        let fill = fill.filter(|_| is_current).map(|stock| Fill { key, found: found.clone(), stock });
         Landing { found, ending, is_own, fill }
     }
 
     /// Fills the store.
     pub(crate) async fn fill(self, fill: Fill<K, V>) {
-        let Fill { key, found, stock, grant } = fill;
+        let Fill { key, found, stock } = fill;
+        let (stock, grant) = *stock;
         if let Some(level) = &self.inner.level {
             let value = found.value();
             level.fill(&key.encode(), value.as_ref().map(|handle| handle.value()), stock, grant).await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use unstale_l1::{Probe, Recorder, Records, Scope, Scoped};
+use unstale_l1::{Probe, Recorded, Recorder, Records, Scope, ScopeOf, Scoped};
 
 use super::options::{EntryOptions, FailSafe, Skip};
 use super::value::Value;
@@ -23,7 +23,7 @@ use super::{Cache, Key};
 /// What is said after the loader returned has no effect.
 pub struct Load<V> {
     notes: Arc<Notes<V>>,
-    scope: Scope,
+    of: ScopeOf,
 }
 
 /// What passes between a load and its loader.
@@ -43,10 +43,10 @@ pub(crate) struct Said {
     pub(crate) no_store: bool,
 }
 
-impl<V> Load<V> {
-    /// The handle of a load with these notes, which `scope` records in.
-    pub(crate) const fn new(notes: Arc<Notes<V>>, scope: Scope) -> Self {
-        Self { notes, scope }
+impl<V: Send + Sync + 'static> Load<V> {
+    /// The handle of a load with these notes, in which its scope records.
+    pub(crate) const fn new(notes: Arc<Notes<V>>, of: ScopeOf) -> Self {
+        Self { notes, of }
     }
 
     /// Puts a tag on the value. At most 1,024 tags and dependencies per value; beyond that it is not stored.
@@ -62,7 +62,7 @@ impl<V> Load<V> {
         V2: Send + Sync + 'static,
         Q: Probe<K2> + ?Sized,
     {
-        cache.table().depend_on(key, &self.scope);
+        cache.table().depend_on(key, &self.scope());
     }
 
     /// How long this value is fresh, on both levels unless [`Load::store_time_to_live`] says otherwise.
@@ -134,7 +134,11 @@ impl<V> Load<V> {
     /// Makes `future` part of this load wherever it runs: what it reads from caches is recorded as read by the load. For
     /// tasks that a loader spawns and awaits.
     pub fn carry<Fut: Future>(&self, future: Fut) -> Scoped<Fut> {
-        self.scope.clone().hold(future)
+        self.scope().hold(future)
+    }
+
+    fn scope(&self) -> Scope {
+        self.of.scope(Arc::clone(&self.notes) as Arc<dyn Records>)
     }
 
     fn say(&self, say: impl FnOnce(&mut Said)) {
@@ -142,7 +146,7 @@ impl<V> Load<V> {
     }
 }
 
-impl<V> fmt::Debug for Load<V> {
+impl<V: Send + Sync + 'static> fmt::Debug for Load<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Load").field("has_previous", &self.previous().is_some()).finish_non_exhaustive()
     }
@@ -159,8 +163,14 @@ impl<V> Notes<V> {
         Self { previous, recorder: Recorder::default(), said: Mutex::default() }
     }
 
-    pub(crate) fn take(&self) -> Option<Box<Said>> {
-        self.said().take()
+    /// What was said and read until now; what else is, by something that the load left behind, has no effect.
+    pub(crate) fn take(notes: &mut Arc<Self>) -> (Option<Box<Said>>, Recorded) {
+        match Arc::get_mut(notes) {
+            Some(own) => {
+                (own.said.get_mut().unwrap_or_else(PoisonError::into_inner).take(), own.recorder.take())
+            }
+            None => (notes.said().take(), notes.recorder.recorded()),
+        }
     }
 
     fn said(&self) -> MutexGuard<'_, Option<Box<Said>>> {

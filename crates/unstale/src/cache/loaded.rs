@@ -1,5 +1,9 @@
 //! What a loader answers.
 
+use unstale_l1::Body;
+
+use super::value::Stored;
+
 /// What a loader answers: a value, that there is none, or that the previous one still holds.
 ///
 /// Loaders seldom name this type: a plain value becomes one by itself, an `Option` becomes a value or
@@ -20,6 +24,19 @@ pub(crate) enum Answer<V> {
     Value(V),
     Nothing,
     NotModified,
+}
+
+/// An answer whose value lies where it is going to be: it passes through many hands, and each would copy it.
+pub(crate) type Embodied<V> = Answer<Body<Stored<V>>>;
+
+impl<V> Answer<V> {
+    pub(crate) fn embody(self) -> Embodied<V> {
+        match self {
+            Self::Value(value) => Answer::Value(Body::new(Stored::Plain(value))),
+            Self::Nothing => Answer::Nothing,
+            Self::NotModified => Answer::NotModified,
+        }
+    }
 }
 
 impl<V> Loaded<V> {

@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::load::Load;
-use super::loaded::Loaded;
+use super::loaded::{Embodied, Loaded};
 
 /// A loader for one key and then the future that it makes, without their types and in one allocation.
 pub(crate) type Loader<V> = Pin<Box<dyn Loading<V>>>;
 
 /// What a loader is, and comes to.
-pub(crate) trait Loading<V>: Future<Output = Result<Loaded<V>, Cause>> + Send {
+pub(crate) trait Loading<V>: Future<Output = Result<Embodied<V>, Cause>> + Send {
     /// Has the loader called with this handle by the first poll. To be done once, and before.
     fn begin(self: Pin<&mut Self>, load: Load<V>);
 }
@@ -71,7 +71,7 @@ where
     T: Into<Loaded<V>>,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    type Output = Result<Loaded<V>, Cause>;
+    type Output = Result<Embodied<V>, Cause>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self;
@@ -83,11 +83,15 @@ where
             match stage.project() {
                 StageProjection::Loading { future } => future
                     .poll(cx)
-                    .map(|answer| answer.map(Into::into).map_err(|error| Cause::Error(error.into()))),
+                    .map(|answer| answer.map(embodied).map_err(|error| Cause::Error(error.into()))),
                 StageProjection::Idle { .. } => unreachable!("it was called"),
             }
         })
     }
+}
+
+fn embodied<V>(answer: impl Into<Loaded<V>>) -> Embodied<V> {
+    answer.into().0.embody()
 }
 
 /// Polls a future whose panic is its answer. After a panic it must not be polled again, so that no broken invariant of it is seen.

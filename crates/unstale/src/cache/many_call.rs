@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
-use unstale_l1::{Joined, Waited};
+use unstale_l1::{Absence, Joined, Waited};
 
 use super::bounded::Bound;
 use super::call::{Answer, Call, Demand, Loaders, ReadProof};
@@ -24,32 +24,32 @@ use crate::{Error, Freshness, Otherwise};
 
 /// A call for many keys.
 pub(crate) struct Many<'k, K: Key, V: Send + Sync + 'static> {
-    cache: Cache<K, V>,
+    cache: &'k Cache<K, V>,
     keys: &'k [K],
     policy: Arc<Policy>,
     tags: Vec<Bytes>,
     demand: Demand,
     fetched: Vec<Option<Fetched<V>>>,
     /// The keys without an answer, each as a call of its own.
-    open: Vec<Open<K, V>>,
+    open: Vec<Open<'k, K, V>>,
     /// Which answers will do for them.
     way: Way,
     began: Instant,
 }
 
 /// A key without an answer.
-struct Open<K: Key, V: Send + Sync + 'static> {
+struct Open<'k, K: Key, V: Send + Sync + 'static> {
     index: usize,
-    call: Call<K, V>,
+    call: Call<'k, K, V>,
     old: Option<Old<V>>,
 }
 
 /// The flights that the open keys are in.
-struct Aboard<K: Key, V: Send + Sync + 'static> {
+struct Aboard<'k, K: Key, V: Send + Sync + 'static> {
     running: Option<Running<K, V>>,
-    led: Vec<Open<K, V>>,
-    joined: Vec<(Open<K, V>, Joint<K, V>)>,
-    arrived: Vec<(Open<K, V>, Arrived<V>)>,
+    led: Vec<Open<'k, K, V>>,
+    joined: Vec<(Open<'k, K, V>, Joint<K, V>)>,
+    arrived: Vec<(Open<'k, K, V>, Arrived<V>)>,
 }
 
 enum Arrived<V> {
@@ -58,9 +58,9 @@ enum Arrived<V> {
 }
 
 impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
-    pub(crate) fn new(cache: &Cache<K, V>, keys: &'k [K], options: &EntryOptions, demand: Demand) -> Self {
+    pub(crate) fn new(cache: &'k Cache<K, V>, keys: &'k [K], options: &EntryOptions, demand: Demand) -> Self {
         Self {
-            cache: cache.clone(),
+            cache,
             keys,
             policy: Arc::new(cache.inner.policy.with(options)),
             tags: options.tags.clone(),
@@ -99,7 +99,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         self.fetch(all().collect(), LoadTrigger::Many, loader).await?;
         if let Some((proof, at)) = proof {
             for Fetched { answer, is_new, .. } in self.fetched.iter_mut().flatten() {
-                answer.proof = ReadProof::undemanded(proof, at, answer.served, *is_new).of(&self.cache);
+                answer.proof = ReadProof::undemanded(proof, at, answer.served, *is_new).of(self.cache);
             }
         }
         Ok(self.into_answers())
@@ -178,14 +178,15 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         Ok(())
     }
 
-    fn call(&self, index: usize) -> Call<K, V> {
+    fn call(&self, index: usize) -> Call<'k, K, V> {
         Call {
-            cache: self.cache.clone(),
+            cache: self.cache,
             key: self.keys[index].clone(),
             loaders: Loaders::default(),
-            policy: Arc::clone(&self.policy),
+            own_policy: Some(Arc::clone(&self.policy)),
             tags: self.tags.clone(),
             demand: self.demand,
+            absence: Absence::Unusable,
         }
     }
 
@@ -210,10 +211,10 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
     }
 
     /// Looks at every open key, and joins or begins its flight. Every token is taken here, before anything is read.
-    fn board(&mut self, trigger: LoadTrigger) -> (Aboard<K, V>, Vec<Led<K, V>>) {
+    fn board(&mut self, trigger: LoadTrigger) -> (Aboard<'k, K, V>, Vec<Led<K, V>>) {
         let mut aboard = Aboard { running: None, led: Vec::new(), joined: Vec::new(), arrived: Vec::new() };
         let mut leads = Vec::new();
-        for Open { index, call, .. } in std::mem::take(&mut self.open) {
+        for Open { index, mut call, .. } in std::mem::take(&mut self.open) {
             let old = match call.look(self.way) {
                 Looked::Fresh(fetched) => {
                     self.fetched[index] = Some(fetched);
@@ -248,7 +249,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
 
     /// Waits for the flights within the limits, and makes answers of what they bring; what has to be looked at again stays
     /// open.
-    async fn settle(&mut self, mut aboard: Aboard<K, V>) -> Result<(), Error> {
+    async fn settle(&mut self, mut aboard: Aboard<'k, K, V>) -> Result<(), Error> {
         let policy = aboard.policy();
         let (soft, hard) = (policy.soft_timeout, policy.hard_timeout);
         if let Some(soft) = soft
@@ -280,7 +281,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         Ok(())
     }
 
-    fn close(&mut self, open: Open<K, V>, fetched: Option<Fetched<V>>) {
+    fn close(&mut self, open: Open<'k, K, V>, fetched: Option<Fetched<V>>) {
         match fetched {
             Some(fetched) => self.fetched[open.index] = Some(fetched),
             None => self.open.push(open),
@@ -288,13 +289,13 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Open<K, V> {
+impl<K: Key, V: Send + Sync + 'static> Open<'_, K, V> {
     fn can_stand_in(&self) -> bool {
         self.old.as_ref().is_some_and(|old| self.call.can_stand_in(old))
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Aboard<K, V> {
+impl<'k, K: Key, V: Send + Sync + 'static> Aboard<'k, K, V> {
     fn is_over(&self, leads: &[Led<K, V>]) -> bool {
         leads.is_empty() && self.joined.is_empty()
     }
@@ -310,7 +311,7 @@ impl<K: Key, V: Send + Sync + 'static> Aboard<K, V> {
         if let Some(first) = self.led.first() {
             let terms = Terms {
                 cache: first.call.cache.clone(),
-                policy: Arc::clone(&first.call.policy),
+                own_policy: first.call.own_policy.clone(),
                 tags: first.call.tags.clone(),
                 trigger,
                 store: way.store(),
@@ -324,10 +325,10 @@ impl<K: Key, V: Send + Sync + 'static> Aboard<K, V> {
 
     fn policy(&self) -> Arc<Policy> {
         let call = self.waiting().next().map(|open| &open.call);
-        call.map(|call| Arc::clone(&call.policy)).unwrap_or_default()
+        call.and_then(|call| call.own_policy.clone()).unwrap_or_default()
     }
 
-    fn waiting(&self) -> impl Iterator<Item = &Open<K, V>> {
+    fn waiting(&self) -> impl Iterator<Item = &Open<'k, K, V>> {
         self.led.iter().chain(self.joined.iter().map(|(open, _)| open))
     }
 
@@ -347,7 +348,7 @@ impl<K: Key, V: Send + Sync + 'static> Aboard<K, V> {
     }
 
     /// Waits no longer; the load goes on. Gives the keys that nothing has arrived for.
-    fn leave(&mut self) -> Vec<Open<K, V>> {
+    fn leave(&mut self) -> Vec<Open<'k, K, V>> {
         if let Some(running) = self.running.take() {
             running.detach();
         }

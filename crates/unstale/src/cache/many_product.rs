@@ -13,7 +13,7 @@ use super::loader::Cause;
 use super::product::Product;
 use super::running::{Led, Running};
 use super::second_level::{Stocked, StoreRead};
-use super::terms::{Old, Terms};
+use super::terms::{Brought, Old, Terms};
 use super::turn::Grant;
 
 /// How long a batch waits for keys that other processes load: two batches may each wait for what the other one loads.
@@ -47,7 +47,7 @@ impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
         for (key, StoreRead { found, grant, .. }) in keys.into_iter().zip(reads) {
             match found {
                 Some(stocked) if terms.is_good_enough(&stocked) => {
-                    products.push(Some(Product::Goods(Box::new(terms.goods_of_stock(*stocked)))));
+                    products.push(Some(Product::Goods(terms.goods_of_stock(*stocked))));
                 }
                 stale => {
                     missing.push(Missing { index: products.len(), key, stale, grant });
@@ -78,11 +78,11 @@ async fn load<K: Key, V: Send + Sync + 'static>(
     loader: ManyLoader<K, V>,
 ) -> Vec<(usize, Product<V>)> {
     let keys: Vec<K> = missing.iter().map(|missing| missing.key.clone()).collect();
-    let (pairs, brought) = match terms.call(None, |load| loader(keys, load)).await {
-        Ok(brought) => brought.split(),
+    let Brought { answer: pairs, said, recorded } = match terms.call(None, |load| loader(keys, load)).await {
+        Ok(brought) => brought,
         Err(error) => {
             let failed = |missing: Missing<K, V>| {
-                let product = match missing.stale.filter(|_| terms.policy.fail_safe.is_on()) {
+                let product = match missing.stale.filter(|_| terms.policy().fail_safe.is_on()) {
                     Some(stocked) => Product::StaleStock(Box::new(terms.stale_entry(*stocked))),
                     None => Product::Failed(error.clone()),
                 };
@@ -93,9 +93,9 @@ async fn load<K: Key, V: Send + Sync + 'static>(
     };
     let mut values: HashMap<K, V> = pairs.into_iter().collect();
     let product = |missing: Missing<K, V>| {
-        let answer = values.remove(&missing.key).map_or(LoaderAnswer::Nothing, LoaderAnswer::Value);
-        let goods = terms.goods(&brought, answer, None, missing.grant);
-        (missing.index, Product::Goods(Box::new(goods.expect("nothing was called not modified"))))
+        let answer = values.remove(&missing.key).map_or(LoaderAnswer::Nothing, LoaderAnswer::Value).embody();
+        let goods = terms.goods(said.as_deref(), recorded.clone(), answer, None, missing.grant);
+        (missing.index, Product::Goods(goods.expect("nothing was called not modified")))
     };
     missing.into_iter().map(product).collect()
 }

@@ -107,7 +107,7 @@ pub struct Cache<K: Key, V: Send + Sync + 'static> {
 pub(crate) struct Inner<K: Key, V: Send + Sync + 'static> {
     table: Table<K, Stored<V>>,
     flights: Flights<K, Stored<V>, Error>,
-    policy: Arc<Policy>,
+    policy: Policy,
     level: Option<SecondLevel<V>>,
     /// If programs of others write this cache.
     foreign: Option<foreign::ForeignWriters>,
@@ -167,7 +167,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             }
         });
         let flights = Flights::new(&table);
-        let (policy, node) = (Arc::new(builder.policy), builder.node);
+        let (policy, node) = (builder.policy, builder.node);
         let inner = Arc::new(Inner {
             table,
             flights,

@@ -59,6 +59,8 @@ struct State {
     /// Of earlier seconds.
     seconds: VecDeque<u32>,
     usual_per_s: f64,
+    /// Between two loads at the highest rate that all of them may reach.
+    gap_us: u64,
     /// What is left for suspects.
     all: Turns,
     suspects: Turns,
@@ -75,8 +77,8 @@ impl Pace {
         state.roll(now_ms);
         let allowed = state.all.is_open(now_us) && state.suspects.is_open(now_us);
         if allowed {
-            let per_s = state.usual_per_s.max(SUSPECTS_PER_S_MIN);
-            state.suspects.take(now_us, per_s);
+            let gap_us = gap_us(state.usual_per_s.max(SUSPECTS_PER_S_MIN));
+            state.suspects.take(now_us, gap_us);
         }
         allowed
     }
@@ -88,12 +90,11 @@ impl Pace {
         if purpose == Purpose::Usual {
             state.loads = state.loads.saturating_add(1);
         }
-        let per_s = (state.usual_per_s * LOADS_OVER_USUAL).max(LOADS_PER_S_MIN);
-        let now_us = now_ms * 1_000;
-        state.all.take(now_us, per_s);
+        let (now_us, gap_us) = (now_ms * 1_000, state.gap_us);
+        state.all.take(now_us, gap_us);
         state.all.due_us = state.all.due_us.min(now_us + BURST_US);
         match manners {
-            Manners::Waits if state.seconds.len() >= SECONDS_MIN => state.queue.take(now_us, per_s),
+            Manners::Waits if state.seconds.len() >= SECONDS_MIN => state.queue.take(now_us, gap_us),
             Manners::Waits | Manners::GoesAhead => Duration::ZERO,
         }
     }
@@ -111,6 +112,7 @@ impl Default for State {
             // All at once: what a cache takes does not grow with time.
             seconds: VecDeque::with_capacity(SECONDS),
             usual_per_s: 0.0,
+            gap_us: gap_us(LOADS_PER_S_MIN),
             all: Turns::default(),
             suspects: Turns::default(),
             queue: Turns::default(),
@@ -135,8 +137,13 @@ impl State {
             sorted.sort_unstable();
             let is_known = sorted.len() >= SECONDS_MIN;
             self.usual_per_s = if is_known { f64::from(sorted[sorted.len() / 2]) } else { 0.0 };
+            self.gap_us = gap_us((self.usual_per_s * LOADS_OVER_USUAL).max(LOADS_PER_S_MIN));
         }
     }
+}
+
+fn gap_us(per_s: f64) -> u64 {
+    (1_000_000.0 / per_s) as u64
 }
 
 /// Turns that come so many a second.
@@ -152,10 +159,10 @@ impl Turns {
     }
 
     /// Takes the next turn, and says how far off it is.
-    fn take(&mut self, now_us: u64, per_s: f64) -> Duration {
+    fn take(&mut self, now_us: u64, gap_us: u64) -> Duration {
         let wait_max = WAIT_MAX.as_micros() as u64;
         let turn = self.due_us.max(now_us.saturating_sub(BURST_US)).min(now_us + wait_max);
-        self.due_us = turn + (1_000_000.0 / per_s) as u64;
+        self.due_us = turn + gap_us;
         Duration::from_micros(turn.saturating_sub(now_us))
     }
 }

@@ -5,7 +5,7 @@ use unstale_l1::NewEntry;
 use super::Key;
 use super::call::Loaders;
 use super::few::Few;
-use super::loaded::{Answer, Loaded};
+use super::loaded::{Answer, Embodied};
 use super::loader::Loader;
 use super::running::{Led, LedKey, Running};
 use super::second_level::{Stocked, StoreRead};
@@ -26,7 +26,7 @@ pub(crate) struct Job<K: Key, V: Send + Sync + 'static> {
 /// What a load brought.
 pub(crate) enum Product<V> {
     /// Something to land.
-    Goods(Box<Goods<V>>),
+    Goods(Goods<V>),
     /// The loader failed, and this is all there is: a stale record of the store.
     StaleStock(Box<NewEntry<Stored<V>>>),
     /// Nothing.
@@ -54,32 +54,32 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
     }
 
     async fn produce(&mut self) -> Product<V> {
-        let can_stand_in = self.terms.policy.fail_safe.is_on() && self.previous.is_some();
+        let can_stand_in = self.terms.policy().fail_safe.is_on() && self.previous.is_some();
         let old = if can_stand_in { Old::StandsIn } else { Old::None };
         let StoreRead { found, grant, .. } = self.terms.stock_of(&self.key, old).await;
         let stale = match found {
             Some(stocked) if self.terms.is_good_enough(&stocked) => {
-                return Product::Goods(Box::new(self.terms.goods_of_stock(*stocked)));
+                return Product::Goods(self.terms.goods_of_stock(*stocked));
             }
             stale => stale,
         };
-        let (Loaded(answer), brought) = match self.load().await {
-            Ok(brought) => brought.split(),
+        let Brought { answer, said, recorded } = match self.load().await {
+            Ok(brought) => brought,
             Err(Failed::Load(error)) => return self.without_answer(stale, error),
             Err(Failed::Confirmation) => return Product::Unconfirmed(self.unconfirmed()),
         };
         let confirmed = if matches!(answer, Answer::NotModified) { self.previous.as_ref() } else { None };
-        match self.terms.goods(&brought, answer, confirmed, grant) {
-            Some(goods) => Product::Goods(Box::new(goods)),
+        match self.terms.goods(said.as_deref(), recorded, answer, confirmed, grant) {
+            Some(goods) => Product::Goods(goods),
             None => Product::Unconfirmed(self.unconfirmed()),
         }
     }
 
     /// Calls the loader; once more, without a previous value and in a fresh scope, if it confirmed one that was invalidated
     /// meanwhile and the caller lent a second loader.
-    async fn load(&mut self) -> Result<Brought<Loaded<V>>, Failed> {
+    async fn load(&mut self) -> Result<Brought<Embodied<V>>, Failed> {
         let first = self.call(self.previous.clone()).await.map_err(Failed::Load)?;
-        if !matches!(first.answer.0, Answer::NotModified) || self.confirms_previous() {
+        if !matches!(first.answer, Answer::NotModified) || self.confirms_previous() {
             return Ok(first);
         }
         drop(first);
@@ -90,7 +90,7 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
         Box::pin(self.call(None)).await.map_err(Failed::Load)
     }
 
-    async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Loaded<V>>, Error> {
+    async fn call(&mut self, previous: Option<Value<V>>) -> Result<Brought<Embodied<V>>, Error> {
         let mut loader: Loader<V> = self.loaders.next().ok_or_else(|| {
             self.terms.failure(ErrorKind::Refused, "the load was refused, and no loader is left")
         })?;
@@ -110,7 +110,7 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
     fn without_answer(&self, stale: Option<Box<Stocked<V>>>, error: Error) -> Product<V> {
         match stale {
             // What memory has is at least as new.
-            Some(stocked) if self.terms.policy.fail_safe.is_on() && self.previous.is_none() => {
+            Some(stocked) if self.terms.policy().fail_safe.is_on() && self.previous.is_none() => {
                 Product::StaleStock(Box::new(self.terms.stale_entry(*stocked)))
             }
             _ => Product::Failed(error),

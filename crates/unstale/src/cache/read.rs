@@ -177,7 +177,7 @@ impl ReadProof {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
+impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
     /// The answer of a call that was no plain hit.
     // What is rare is boxed apart, so that the rest stays small.
     pub(crate) async fn answer(&mut self) -> Result<Answer<V>, Error> {
@@ -201,7 +201,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<K, V> {
         let proof = self.demand.is_any().then(|| self.proof());
         let Fetched { mut answer, is_new, .. } = self.usual(StoreUse::Used).await?;
         if let Some((proof, at)) = proof {
-            answer.proof = ReadProof::undemanded(proof, at, answer.served, is_new).of(&self.cache);
+            answer.proof = ReadProof::undemanded(proof, at, answer.served, is_new).of(self.cache);
         }
         Ok(answer)
     }

@@ -138,7 +138,7 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
         }
         match product {
             Product::Goods(goods) => {
-                let Landing { found, ending, is_own, fill } = self.cache.land(lead, *goods);
+                let Landing { found, ending, is_own, fill } = self.cache.land(lead, goods);
                 fills.extend(fill);
                 Ok(Outcome { found, ending, is_own })
             }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
-use unstale_l1::{NewEntry, Records, Scope, Tick};
+use unstale_l1::{NewEntry, Recorded, Records, ScopeOf, Tick};
 
 use super::load::{Load, Notes, Said};
-use super::loaded::Answer;
+use super::loaded::{Answer, Embodied};
 use super::loader::Cause;
 use super::options::{Overdue, Recovery, Skip};
 use super::pace::{Manners, Purpose};
@@ -30,7 +30,8 @@ const LOADED: u64 = 0;
 /// What holds for a load, of one key or of many.
 pub(crate) struct Terms<K: Key, V: Send + Sync + 'static> {
     pub(crate) cache: Cache<K, V>,
-    pub(crate) policy: Arc<Policy>,
+    /// If it is not the cache's own.
+    pub(crate) own_policy: Option<Arc<Policy>>,
     /// The tags that the call put on whatever is loaded.
     pub(crate) tags: Vec<Bytes>,
     pub(crate) trigger: LoadTrigger,
@@ -64,7 +65,8 @@ pub(crate) struct Goods<V> {
     pub(crate) is_pure: bool,
     /// Why it is to be answered only.
     pub(crate) kept_nowhere: Option<FillRefusal>,
-    pub(crate) fill: Option<(Stock, Grant)>,
+    /// In a box: seldom is there a store.
+    pub(crate) fill: Option<Box<(Stock, Grant)>>,
     /// The value's tags, to tell which act overtook its load.
     pub(crate) tags: Vec<Bytes>,
 }
@@ -73,14 +75,18 @@ pub(crate) struct Goods<V> {
 pub(crate) struct Brought<A> {
     pub(crate) answer: A,
     pub(crate) said: Option<Box<Said>>,
-    pub(crate) scope: Scope,
+    pub(crate) recorded: Recorded,
 }
 
 impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
+    pub(crate) fn policy(&self) -> &Policy {
+        self.own_policy.as_deref().unwrap_or(&self.cache.inner.policy)
+    }
+
     /// How long nothing else is tried after a failure, as long as there is something to serve.
     pub(crate) fn pause(&self) -> Option<Tick> {
-        let pauses = self.policy.fail_safe.is_on() || self.trigger == LoadTrigger::Eager;
-        pauses.then(|| ticks(self.policy.fail_safe.pause()))
+        let pauses = self.policy().fail_safe.is_on() || self.trigger == LoadTrigger::Eager;
+        pauses.then(|| ticks(self.policy().fail_safe.pause()))
     }
 
     /// Calls a loader: in a scope, within the limit of time, its panic contained, counted.
@@ -95,26 +101,30 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let (shared, metrics) = (self.cache.shared(), &self.cache.inner.metrics);
         self.await_turn().await;
         metrics.loads.increment(self.trigger);
-        let notes = Arc::new(Notes::new(previous));
-        let recorder: Arc<dyn Records> = Arc::clone(&notes) as Arc<dyn Records>;
-        let scope = Scope::with_recorder(self.cache.table(), recorder);
+        let mut notes = Arc::new(Notes::new(previous));
+        let of = ScopeOf::table(self.cache.table());
         // What has to come from the authority is made of what comes from there, too.
-        let scope = if self.store == StoreUse::Bypassed { scope.bypassing() } else { scope };
-        let load = Load::new(Arc::clone(&notes), scope.clone());
+        let of = if self.store == StoreUse::Bypassed { of.bypassing() } else { of };
+        let (scope, load) =
+            (of.scope(Arc::clone(&notes) as Arc<dyn Records>), Load::new(Arc::clone(&notes), of));
         let began = shared.now();
         let span = tracing::debug_span!(
             "load",
             cache = self.cache.inner.name.as_str(),
             trigger = self.trigger.as_str()
         );
-        let loading = scope.clone().hold(loader(load)).instrument(span);
-        let answer = match self.policy.hard_timeout.filter(|_| self.policy.overdue == Overdue::IsDropped) {
+        let loading = scope.hold(loader(load)).instrument(span);
+        let answer = match self.policy().hard_timeout.filter(|_| self.policy().overdue == Overdue::IsDropped)
+        {
             Some(limit) => Box::pin(timeout(limit, loading)).await.map_err(|_| limit),
             None => Ok(loading.await),
         };
         metrics.load_seconds.record(shared.now().since(began));
         Err(match answer {
-            Ok(Ok(answer)) => return Ok(Brought { answer, said: notes.take(), scope }),
+            Ok(Ok(answer)) => {
+                let (said, recorded) = Notes::take(&mut notes);
+                return Ok(Brought { answer, said, recorded });
+            }
             Ok(Err(Cause::Error(cause))) => {
                 self.failed(LoadFailure::Error);
                 let detail = format!("the loader of cache {} returned an error", self.cache.inner.name);
@@ -137,7 +147,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let (cache, now_ms) = (&self.cache, self.cache.coarse_ms());
         let is_suspect = self.trigger == LoadTrigger::Suspect;
         let waits = !is_suspect
-            && self.policy.recovery == Recovery::Paced
+            && self.policy().recovery == Recovery::Paced
             && self.store == StoreUse::Used
             && cache.shared().recovers_at(now_ms);
         let purpose = if is_suspect { Purpose::Suspect } else { Purpose::Usual };
@@ -155,7 +165,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         // Nothing to be boxed without a store.
         let Some(level) = self.level() else { return StoreRead::NONE };
         let turn = level.limits.turn;
-        let patience = self.policy.hard_timeout.map_or(turn, |hard| hard.min(turn));
+        let patience = self.policy().hard_timeout.map_or(turn, |hard| hard.min(turn));
         let mut reads = Box::pin(self.stocks_of(slice::from_ref(key), old, patience)).await;
         reads.pop().expect("one key, one answer")
     }
@@ -201,27 +211,31 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
 
     /// The store, if this load reads it.
     fn level(&self) -> Option<&SecondLevel<V>> {
-        let uses_it = self.store == StoreUse::Used && !self.policy.skips.has(Skip::StoreRead);
+        let uses_it = self.store == StoreUse::Used && !self.policy().skips.has(Skip::StoreRead);
         self.cache.inner.level.as_ref().filter(|_| uses_it)
     }
 
     /// What becomes of a loader's answer. `confirmed` is what it called not modified.
     pub(crate) fn goods(
         &self,
-        brought: &Brought<()>,
-        answer: Answer<V>,
+        said: Option<&Said>,
+        recorded: Recorded,
+        answer: Embodied<V>,
         confirmed: Option<&Value<V>>,
         grant: Option<Grant>,
     ) -> Option<Goods<V>> {
-        let said = brought.said.as_deref();
-        let policy = said
-            .map_or(Cow::Borrowed(self.policy.as_ref()), |said| Cow::Owned(self.policy.with(&said.options)));
+        let policy =
+            said.map_or(Cow::Borrowed(self.policy()), |said| Cow::Owned(self.policy().with(&said.options)));
         let validators = said.map(Said::validators).unwrap_or_default();
         let is_unstored = said.is_some_and(|said| said.no_store);
         let own_tags = said.into_iter().flat_map(|said| &said.options.tags);
         let tags: Vec<Bytes> = self.tags.iter().chain(own_tags).cloned().collect();
         let (entry, kind) = match answer {
-            Answer::Value(value) => (NewEntry::value(Stored::new(value, validators.clone())), Kind::Value),
+            Answer::Value(body) if validators.is_empty() => (NewEntry::body(body), Kind::Value),
+            Answer::Value(body) => {
+                let validated = body.into_value().with(validators.clone());
+                (NewEntry::value(validated), Kind::Value)
+            }
             Answer::Nothing => (NewEntry::nothing(), Kind::Nothing),
             Answer::NotModified => {
                 let handle = confirmed?.handle();
@@ -229,21 +243,21 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
                 (NewEntry::value(again).like(handle), Kind::Value)
             }
         };
+        let (has_no_parts, is_tainted) = (recorded.subjects().next().is_none(), recorded.is_tainted());
         let life = policy.memory_life(kind).saturating_add(self.cache.jitter(policy.jitter));
         let mut entry = entry
             .time_to_live(ticks(life))
             .fail_safe(ticks(keep(life, &policy)))
             .tags(tags.iter().map(|tag| self.cache.table().tag_subject(tag)))
-            .parts(&brought.scope);
+            .parts(recorded);
         if let Some(version) = validators.version {
             entry = entry.version(version);
         }
         let kept_nowhere = if is_unstored { Some(FillRefusal::NoStore) } else { memory_refusal(&policy) };
-        let recorded = brought.scope.recorded();
         // What was made from other cached values is not put in the store: nobody could void it there when those change.
         // Of a confirmed value only the places of its tags are known here, and the store needs their bytes.
-        let is_for_store = recorded.subjects().next().is_none()
-            && !recorded.is_tainted()
+        let is_for_store = has_no_parts
+            && !is_tainted
             && confirmed.is_none()
             && !is_unstored
             && !policy.skips.has(Skip::StoreWrite);
@@ -251,20 +265,20 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
             let fresh_for = policy.store_life(kind);
             let keep_for = policy.store_keep(fresh_for);
             let tags = tags.clone();
-            (Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, grant)
+            Box::new((Stock { validators, fresh_for, keep_for, tags, stamp: LOADED }, grant))
         });
-        let is_pure = self.store == StoreUse::Bypassed || recorded.subjects().next().is_none();
+        let is_pure = self.store == StoreUse::Bypassed || has_no_parts;
         Some(Goods { entry, is_pure, kept_nowhere, fill, tags })
     }
 
     /// What becomes of a fresh record of the store.
     pub(crate) fn goods_of_stock(&self, stocked: Stocked<V>) -> Goods<V> {
-        let jitter = self.cache.jitter(self.policy.jitter);
-        let life = self.policy.memory_life(stocked.kind()).saturating_add(jitter);
+        let jitter = self.cache.jitter(self.policy().jitter);
+        let life = self.policy().memory_life(stocked.kind()).saturating_add(jitter);
         let life = ticks(life.min(stocked.fresh_for));
         let tags = stocked.tags.clone();
         let entry = self.stale_entry(stocked).time_to_live(life);
-        Goods { entry, is_pure: false, kept_nowhere: memory_refusal(&self.policy), fill: None, tags }
+        Goods { entry, is_pure: false, kept_nowhere: memory_refusal(self.policy()), fill: None, tags }
     }
 
     /// What the store had: stale from the start unless it is given a time to live, and kept for fail-safe as long as the store
@@ -280,14 +294,14 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         if let Some(version) = version {
             entry = entry.version(version);
         }
-        if self.policy.fail_safe.is_on() { entry.fail_safe(ticks(stocked.keep_for)) } else { entry }
+        if self.policy().fail_safe.is_on() { entry.fail_safe(ticks(stocked.keep_for)) } else { entry }
     }
 
     /// Whether the store's record will do: it is fresh, and, for an eager refresh, fresher than what that is to replace.
     pub(crate) fn is_good_enough(&self, stocked: &Stocked<V>) -> bool {
         let least = if self.trigger == LoadTrigger::Eager {
-            let rest = 1.0 - self.policy.eager_refresh.unwrap_or_default();
-            self.policy.store_life(stocked.kind()).mul_f64(rest)
+            let rest = 1.0 - self.policy().eager_refresh.unwrap_or_default();
+            self.policy().store_life(stocked.kind()).mul_f64(rest)
         } else {
             Duration::ZERO
         };
@@ -301,14 +315,6 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
 
     pub(crate) fn failure(&self, kind: ErrorKind, why: &str) -> Error {
         Error::new(kind, "load", format!("cache {}: {why}", self.cache.inner.name))
-    }
-}
-
-impl<A> Brought<A> {
-    /// The answer, apart from the rest.
-    pub(crate) fn split(self) -> (A, Brought<()>) {
-        let Self { answer, said, scope } = self;
-        (answer, Brought { answer: (), said, scope })
     }
 }
 

@@ -141,6 +141,14 @@ impl<V> Stored<V> {
         }
     }
 
+    /// The same value with these validators, in place of any that it has.
+    pub(crate) fn with(self, validators: Validators) -> Self {
+        match self {
+            Self::Plain(value) => Self::new(value, validators),
+            Self::Validated(boxed) => Self::Validated(Box::new(Validated { validators, ..*boxed })),
+        }
+    }
+
     /// The value of `older` once more; `validators` go before its own.
     pub(crate) fn again(older: &Handle<Self>, validators: Validators) -> Self {
         let (innermost, validators) = match &**older {

@@ -42,9 +42,13 @@ impl Gauge {
 #[derive(Debug, Default)]
 pub(crate) struct StripedCounter([Stripe; STRIPES]);
 
+/// What one thread counts, on a line of its own: as many counts as there is room for.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Stripe(AtomicU64);
+struct Stripe([AtomicU64; COUNTS]);
+
+/// Counts in a stripe.
+const COUNTS: usize = 8;
 
 /// The stripe of a counter that the calling thread writes.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +62,7 @@ impl StripedCounter {
     /// a barrier, each step would be waited for.
     #[inline]
     pub(crate) fn own(&self) -> OwnStripe<'_> {
-        let stripe = stripe::mine();
-        OwnStripe { count: &self.0[stripe % STRIPES].0, is_shared: stripe == stripe::SHARED }
+        OwnStripe::of(&self.0, 0)
     }
 
     #[inline]
@@ -68,11 +71,21 @@ impl StripedCounter {
     }
 
     pub(crate) fn total(&self) -> u64 {
-        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+        total(&self.0, 0)
     }
 }
 
-impl OwnStripe<'_> {
+fn total(stripes: &[Stripe; STRIPES], index: usize) -> u64 {
+    stripes.iter().map(|stripe| stripe.0[index].load(Ordering::Relaxed)).sum()
+}
+
+impl<'c> OwnStripe<'c> {
+    #[inline]
+    fn of(stripes: &'c [Stripe; STRIPES], index: usize) -> Self {
+        let stripe = stripe::mine();
+        Self { count: &stripes[stripe % STRIPES].0[index], is_shared: stripe == stripe::SHARED }
+    }
+
     /// Counts one. Not from another thread than the one that found the stripe.
     #[inline]
     pub(crate) fn increment(self) {
@@ -121,6 +134,34 @@ impl<R: Reason> CounterBy<R> {
 
     pub(crate) fn of(&self, reason: R) -> u64 {
         self.counts[reason.index()].total()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        R::ALL.iter().map(|&reason| (reason.as_label(), self.of(reason)))
+    }
+}
+
+/// Counts by reason on the path of a load or of a write, as [`StripedCounter`]; at most eight reasons.
+#[derive(Debug)]
+pub(crate) struct StripedCounterBy<R> {
+    stripes: Box<[Stripe; STRIPES]>,
+    reasons: PhantomData<fn(R)>,
+}
+
+impl<R: Reason> Default for StripedCounterBy<R> {
+    fn default() -> Self {
+        const { assert!(R::ALL.len() <= COUNTS, "a stripe has room for eight counts") };
+        Self { stripes: Box::default(), reasons: PhantomData }
+    }
+}
+
+impl<R: Reason> StripedCounterBy<R> {
+    pub(crate) fn increment(&self, reason: R) {
+        OwnStripe::of(&self.stripes, reason.index()).increment();
+    }
+
+    pub(crate) fn of(&self, reason: R) -> u64 {
+        total(&self.stripes, reason.index())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {

@@ -7,7 +7,7 @@ use unstale_core::Name;
 
 use super::{
     AppliedVia, BoundedOutcome, Counter, CounterBy, DistrustReason, EndReason, GapClosed, Gauge, Histogram,
-    Metrics, ProtocolNote, SessionOutcome, StripedCounter, Value, WriteOutcome, names,
+    Metrics, ProtocolNote, SessionOutcome, StripedCounter, StripedCounterBy, Value, WriteOutcome, names,
 };
 use crate::event::{
     BypassReason, FillRefusal, LoadFailure, LoadTrigger, StaleReason, StoreOutcome, WriteKind,
@@ -25,12 +25,12 @@ pub(crate) struct CacheMetrics {
     pub(crate) joined: Counter,
     pub(crate) stale: CounterBy<StaleReason>,
     pub(crate) bypasses: CounterBy<BypassReason>,
-    pub(crate) loads: CounterBy<LoadTrigger>,
+    pub(crate) loads: StripedCounterBy<LoadTrigger>,
     pub(crate) loads_paced: Counter,
     pub(crate) load_failures: CounterBy<LoadFailure>,
     pub(crate) load_seconds: Histogram,
     pub(crate) fills_refused: CounterBy<FillRefusal>,
-    pub(crate) writes: CounterBy<WriteKind>,
+    pub(crate) writes: StripedCounterBy<WriteKind>,
     pub(crate) store_calls: CounterBy<StoreOutcome>,
     pub(crate) foreign_acts: Counter,
     pub(crate) foreign_losses: Counter,
@@ -45,15 +45,15 @@ impl CacheMetrics {
         metrics.push_count(names::CACHE_MISSES, label(), self.misses.total());
         metrics.push_count(names::CACHE_NEGATIVE_HITS, label(), self.negative_hits.total());
         metrics.push_count(names::CACHE_JOINED, label(), self.joined.total());
-        metrics.push_reasons(names::CACHE_STALE, &label(), names::REASON, &self.stale);
-        metrics.push_reasons(names::CACHE_BYPASSES, &label(), names::REASON, &self.bypasses);
-        metrics.push_reasons(names::CACHE_LOADS, &label(), names::REASON, &self.loads);
+        metrics.push_reasons(names::CACHE_STALE, &label(), names::REASON, self.stale.iter());
+        metrics.push_reasons(names::CACHE_BYPASSES, &label(), names::REASON, self.bypasses.iter());
+        metrics.push_reasons(names::CACHE_LOADS, &label(), names::REASON, self.loads.iter());
         metrics.push_count(names::CACHE_LOADS_PACED, label(), self.loads_paced.total());
-        metrics.push_reasons(names::CACHE_LOAD_FAILURES, &label(), names::REASON, &self.load_failures);
+        metrics.push_reasons(names::CACHE_LOAD_FAILURES, &label(), names::REASON, self.load_failures.iter());
         metrics.push(names::CACHE_LOAD_SECONDS, label(), Value::Distribution(self.load_seconds.snapshot()));
-        metrics.push_reasons(names::CACHE_FILLS_REFUSED, &label(), names::REASON, &self.fills_refused);
-        metrics.push_reasons(names::CACHE_WRITES, &label(), names::VIA, &self.writes);
-        metrics.push_reasons(names::CACHE_STORE_CALLS, &label(), names::OUTCOME, &self.store_calls);
+        metrics.push_reasons(names::CACHE_FILLS_REFUSED, &label(), names::REASON, self.fills_refused.iter());
+        metrics.push_reasons(names::CACHE_WRITES, &label(), names::VIA, self.writes.iter());
+        metrics.push_reasons(names::CACHE_STORE_CALLS, &label(), names::OUTCOME, self.store_calls.iter());
         metrics.push_count(names::CACHE_FOREIGN_ACTS, label(), self.foreign_acts.total());
         metrics.push_count(names::CACHE_FOREIGN_LOSSES, label(), self.foreign_losses.total());
         metrics.push_count(names::CACHE_TURNS_AWAITED, label(), self.turns_awaited.total());
@@ -75,7 +75,7 @@ pub(crate) struct NodeMetrics {
     /// Those that were no hit; hits count with their cache.
     pub(crate) bounded_reads: CounterBy<BoundedOutcome>,
     pub(crate) session_reads: CounterBy<SessionOutcome>,
-    pub(crate) writes: CounterBy<WriteOutcome>,
+    pub(crate) writes: StripedCounterBy<WriteOutcome>,
     pub(crate) messages_sent: Counter,
     pub(crate) messages_received: Counter,
     pub(crate) bytes_sent: Counter,
@@ -148,8 +148,8 @@ impl NodeMetrics {
             let labels = vec![(names::OUTCOME, outcome.to_owned())];
             metrics.push_count(names::BOUNDED_READS, labels, slow + self.bounded_hits(outcome));
         }
-        metrics.push_reasons(names::SESSION_READS, &[], names::OUTCOME, &self.session_reads);
-        metrics.push_reasons(names::WRITES, &[], names::OUTCOME, &self.writes);
+        metrics.push_reasons(names::SESSION_READS, &[], names::OUTCOME, self.session_reads.iter());
+        metrics.push_reasons(names::WRITES, &[], names::OUTCOME, self.writes.iter());
         let counts = [
             (names::MESSAGES_SENT, &self.messages_sent),
             (names::MESSAGES_RECEIVED, &self.messages_received),
@@ -166,13 +166,13 @@ impl NodeMetrics {
             metrics.push_count(metric, vec![], counter.total());
         }
         metrics.push_count(names::LINKS, vec![], self.links.value());
-        metrics.push_reasons(names::ACTS_APPLIED, &[], names::VIA, &self.acts_applied);
-        metrics.push_reasons(names::GAPS_CLOSED, &[], names::VIA, &self.gaps_closed);
+        metrics.push_reasons(names::ACTS_APPLIED, &[], names::VIA, self.acts_applied.iter());
+        metrics.push_reasons(names::GAPS_CLOSED, &[], names::VIA, self.gaps_closed.iter());
         metrics.push(names::GAP_SEEN_SECONDS, vec![], Value::Distribution(self.gap_seen_seconds.snapshot()));
         metrics.push(names::REPAIR_SECONDS, vec![], Value::Distribution(self.repair_seconds.snapshot()));
-        metrics.push_reasons(names::DISTRUSTS, &[], names::REASON, &self.distrusts);
-        metrics.push_reasons(names::MEMBERS_ENDED, &[], names::REASON, &self.members_ended);
-        metrics.push_reasons(names::PROTOCOL_EVENTS, &[], names::REASON, &self.protocol_notes);
+        metrics.push_reasons(names::DISTRUSTS, &[], names::REASON, self.distrusts.iter());
+        metrics.push_reasons(names::MEMBERS_ENDED, &[], names::REASON, self.members_ended.iter());
+        metrics.push_reasons(names::PROTOCOL_EVENTS, &[], names::REASON, self.protocol_notes.iter());
         for (what, count) in &*self.notes.lock().unwrap_or_else(PoisonError::into_inner) {
             metrics.push_count(names::BACKPLANE_NOTES, vec![(names::REASON, (*what).to_owned())], *count);
         }
