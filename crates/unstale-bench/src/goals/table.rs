@@ -88,14 +88,14 @@ pub(super) const GOALS: &[Goal] = &[
         cases::hit_tags2_1t,
         beside("tags2-1t", NS, "unstale", "quick_cache"),
         1.25,
-        "two fences that mostly lie in the second-level cache",
+        "one count of acts, in the entry and in the node, answers for both fences while no act comes",
     ),
     at_most(
         "dependent-hit-over-engine",
         cases::hit_deps3_1t,
         beside("deps3-1t", NS, "unstale", "quick_cache"),
         1.3,
-        "three fences, each a random line of half a MiB",
+        "the same for three fences",
     ),
     at_least(
         "hit-vs-fusioncache",
@@ -123,7 +123,7 @@ pub(super) const GOALS: &[Goal] = &[
         cases::acts,
         beside("remove-present", NS, "unstale", "quick_cache"),
         2.5,
-        "four fences, a number and a receipt beside the engine's own cache misses",
+        "a fence, a number and a receipt beside the engine's own cache misses",
     ),
     at_most(
         "remove-absent-over-engine",
