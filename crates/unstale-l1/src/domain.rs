@@ -25,7 +25,7 @@ pub(crate) const CHUNK_MAX: usize = 256;
 /// How a domain is set up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DomainConfig {
-    /// How many fences there are.
+    /// How many lines of fences there are.
     pub lines: Lines,
     /// Seeds every hash: the same seed places the same subjects alike. Without one the seed is random.
     pub seed: Option<u64>,

@@ -294,7 +294,7 @@ fn raise_to(floor: &AtomicU64, number: u64) {
 /// it is not forgotten for one that made it stale. Otherwise it is the place of the act that is longest ago.
 // Without branches: where the subject lies is chance, and a wrong guess of the processor costs more than all of this.
 #[inline]
-fn place_for(mark: Mark, reach: Reach, lasts: &[Last; LASTS]) -> (usize, bool) {
+fn place_for(mark: Mark, reach: Reach, lasts: &[Last]) -> (usize, bool) {
     let (mut place, mut least) = (0, u64::MAX);
     for (index, last) in lasts.iter().enumerate() {
         let says_no_more = last.is_of(mark) & ((reach == Reach::Gone) | !last.ended());
