@@ -117,7 +117,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
 
     /// As [`Flights::refresh`], but joins only a flight that began after the mark and was begun by this call, too: for callers
     /// that must see the authority as it is after they came. Those that come together still share a load. Who leads it holds its
-    /// load in a bypassing scope ([`crate::Scope::bypassing`]); another load may be made of what was resident.
+    /// load in a bypassing scope ([`crate::ScopeOf::bypassing`]); another load may be made of what was resident.
     pub fn join_after<Q: Probe<K> + ?Sized>(&self, key: &Q, mark: Mark) -> Joined<K, V, E> {
         self.board(key, Resident::Ignored, Some(mark))
     }

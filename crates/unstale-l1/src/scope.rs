@@ -44,7 +44,7 @@ pub struct Scope {
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeOf {
     /// The cache.
-    pub(crate) own: SubjectRef,
+    own: SubjectRef,
     bypasses: bool,
 }
 
@@ -110,12 +110,6 @@ pub struct Recorded {
 impl Scope {
     fn lock(&self) -> MutexGuard<'_, Recorded> {
         self.recorder.recorder().0.lock()
-    }
-
-    /// The same, bypassing: see [`ScopeOf::bypassing`].
-    #[must_use]
-    pub fn bypassing(self) -> Self {
-        Self { of: self.of.bypassing(), ..self }
     }
 
     /// Whether what is resident is hidden from the load.

@@ -250,8 +250,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
     /// Waits for the flights within the limits, and makes answers of what they bring; what has to be looked at again stays
     /// open.
     async fn settle(&mut self, mut aboard: Aboard<'k, K, V>) -> Result<(), Error> {
-        let policy = aboard.policy();
-        let (soft, hard) = (policy.soft_timeout, policy.hard_timeout);
+        let (soft, hard) = (self.policy.soft_timeout, self.policy.hard_timeout);
         if let Some(soft) = soft
             && timeout_at(later(self.began, soft), aboard.arrival()).await.is_err()
             && aboard.waiting().all(Open::can_stand_in)
@@ -321,11 +320,6 @@ impl<'k, K: Key, V: Send + Sync + 'static> Aboard<'k, K, V> {
             self.running = Some(job.run(leads));
         }
         self
-    }
-
-    fn policy(&self) -> Arc<Policy> {
-        let call = self.waiting().next().map(|open| &open.call);
-        call.and_then(|call| call.own_policy.clone()).unwrap_or_default()
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Open<'k, K, V>> {

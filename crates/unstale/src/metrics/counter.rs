@@ -221,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn striped_counts_by_reason_lose_nothing_between_threads() {
+        let counts = StripedCounterBy::<Colour>::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).for_each(|_| counts.increment(Colour::Green)));
+            }
+        });
+        counts.increment(Colour::Red);
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [("red", 1), ("light-green", 4_000)]);
+    }
+
+    #[test]
     fn a_striped_count_loses_nothing_between_threads() {
         let counter = StripedCounter::default();
         std::thread::scope(|scope| {

@@ -515,3 +515,31 @@ async fn a_caller_of_the_old_load_may_have_it_loaded_once_more() {
     assert_eq!(*caller.await.unwrap(), "new");
     assert_eq!(world.users.get(&KEY).as_deref().map(String::as_str), Some("new"));
 }
+
+#[tokio::test]
+async fn what_was_said_and_read_counts_where_the_loader_kept_its_handle_and_nothing_later() {
+    let node = Node::builder("kept").start().await.unwrap();
+    let users: Cache<u64, String> = node.cache("users").build().unwrap();
+    let pages: Cache<u64, String> = node.cache("pages").build().unwrap();
+    let kept: Arc<Mutex<Vec<Load<String>>>> = Arc::default();
+    for key in [KEY, OTHER] {
+        let (users, kept) = (users.clone(), Arc::clone(&kept));
+        let page = async move |load: Load<String>| {
+            load.tag(TAG.to_owned() + &key.to_string());
+            load.depends_on(&users, &key);
+            kept.lock().unwrap().push(load);
+            Ok::<_, Infallible>("page".to_owned())
+        };
+        pages.get_or_load(&key, page).await.unwrap();
+    }
+    for load in kept.lock().unwrap().iter() {
+        load.tag("late");
+        load.depends_on(&users, &9);
+    }
+    let _ = pages.remove_tag("late").await.unwrap();
+    let _ = users.remove(&9).await.unwrap();
+    assert!(pages.get(&KEY).is_some() && pages.get(&OTHER).is_some());
+    let _ = pages.remove_tag(TAG.to_owned() + &KEY.to_string()).await.unwrap();
+    let _ = users.remove(&OTHER).await.unwrap();
+    assert!(pages.get(&KEY).is_none() && pages.get(&OTHER).is_none());
+}
