@@ -81,7 +81,7 @@ pub trait Borrower<K: Key> {
 }
 
 /// What a key can be looked up by: the key itself, or a borrowed form that hashes, compares and encodes alike.
-pub trait Probe<K: Key>: Hash + Equivalent<K> {
+pub trait Probe<K: Key>: Hash + Equivalent<K> + Sync {
     /// Lends the bytes of the key.
     fn with_key_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R;
 

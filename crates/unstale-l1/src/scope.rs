@@ -1,5 +1,6 @@
 //! Scopes: what a load reads while it runs becomes what its value depends on.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -67,7 +68,7 @@ impl ScopeOf {
 }
 
 /// Where a scope records: whatever belongs to a load can hold its recorder, so that both are one allocation.
-pub trait Records: Send + Sync + 'static {
+pub trait Records: Any + Send + Sync {
     /// The recorder, always the same.
     fn recorder(&self) -> &Recorder;
 }
@@ -82,9 +83,9 @@ impl Recorder {
         self.0.lock().clone()
     }
 
-    /// The same from one that nobody else records in any more, which is empty then.
-    pub fn take(&mut self) -> Recorded {
-        mem::take(self.0.get_mut())
+    /// The same from one that nobody records in any more.
+    pub fn into_recorded(self) -> Recorded {
+        self.0.into_inner()
     }
 }
 
@@ -135,6 +136,11 @@ impl Scope {
         let mut own = Some(self.clone());
         let _lent = Lent::new(&mut own);
         f()
+    }
+
+    /// Where it records.
+    pub fn into_recorder(self) -> Arc<dyn Records> {
+        self.recorder
     }
 
     /// Says that the load used something stale or suspect: its value will be answered as stale and never stored.
@@ -254,6 +260,13 @@ pin_project! {
         future: F,
         // Lent to the thread while it polls.
         scope: Option<Scope>,
+    }
+}
+
+impl<F> Scoped<F> {
+    /// Takes the scope back from a future that is not going to be polled again.
+    pub fn take_scope(self: Pin<&mut Self>) -> Option<Scope> {
+        self.project().scope.take()
     }
 }
 

@@ -14,9 +14,9 @@ use crate::freshness::ProofAge;
 use crate::{Error, ErrorKind, Freshness, SessionToken};
 
 /// A call that was not answered by a plain hit.
-pub(crate) struct Call<'c, K: Key, V: Send + Sync + 'static> {
+pub(crate) struct Call<'c, K: Key, V: Send + Sync + 'static, Q: ?Sized> {
     pub(crate) cache: &'c Cache<K, V>,
-    pub(crate) key: K,
+    pub(crate) key: &'c Q,
     pub(crate) loaders: Loaders<V>,
     /// If it is not the cache's own.
     pub(crate) own_policy: Option<Arc<Policy>>,
@@ -26,7 +26,7 @@ pub(crate) struct Call<'c, K: Key, V: Send + Sync + 'static> {
     pub(crate) absence: Absence,
 }
 
-impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
+impl<K: Key, V: Send + Sync + 'static, Q: ?Sized> Call<'_, K, V, Q> {
     pub(crate) fn policy(&self) -> &Policy {
         self.own_policy.as_deref().unwrap_or(&self.cache.inner.policy)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use unstale_l1::{Handle, Tick};
+use unstale_l1::{Handle, Probe, Tick};
 
 use super::call::Loaders;
 use super::loader::Loader;
@@ -31,9 +31,9 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Starts a load in the background, unless one is under way or the last one failed a short while ago.
-    pub(crate) fn refresh_eagerly(
+    pub(crate) fn refresh_eagerly<Q: Probe<K> + ?Sized>(
         &self,
-        key: &K,
+        key: &Q,
         handle: &Handle<Stored<V>>,
         loader: impl FnOnce() -> Loader<V>,
         own_policy: Option<Arc<Policy>>,
@@ -50,17 +50,16 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             trigger: LoadTrigger::Eager,
             store: StoreUse::Used,
         };
-        let job = Job {
-            terms,
-            key: lead.shared_key(),
-            loaders: Loaders { first: Some(loader()), spare: None },
-            previous: self.confirmable(key, &Value::new(handle.clone())),
-        };
-        job.run(lead).detach();
+        let loaders = Loaders { first: Some(loader()), spare: None };
+        let previous = self.confirmable(key, &Value::new(handle.clone()));
+        Job::new(terms, &lead, loaders, previous).run(self, lead).detach();
     }
 
     /// `value`, if a loader may say of it that it was not modified.
-    pub(crate) fn confirmable(&self, key: &K, value: &Value<V>) -> Option<Value<V>> {
+    pub(crate) fn confirmable<Q>(&self, key: &Q, value: &Value<V>) -> Option<Value<V>>
+    where
+        Q: Probe<K> + ?Sized,
+    {
         self.table().may_confirm(key, value.handle()).then(|| value.clone())
     }
 }

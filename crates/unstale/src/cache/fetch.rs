@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use unstale_l1::{Absence, Found, Handle, Joined, Lookup, Mark, Scope, Tick, Waited};
+use unstale_l1::{Absence, Found, Handle, Joined, Lookup, Mark, Probe, Scope, Tick, Waited};
 
 use super::call::{Answer, Call};
 use super::landing::Ending;
@@ -68,8 +68,8 @@ struct Deadlines {
 }
 
 /// What is waited for.
-enum Flight<K: Key, V: Send + Sync + 'static> {
-    Led(Running<K, V>),
+enum Flight<'c, K: Key, V: Send + Sync + 'static> {
+    Led(Running<'c, K, V>),
     Joined(Joint<K, V>),
 }
 
@@ -81,7 +81,7 @@ enum Arrived<V> {
     Instead(Answer<V>),
 }
 
-impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
+impl<'c, K: Key, V: Send + Sync + 'static, Q: Probe<K> + ?Sized> Call<'c, K, V, Q> {
     /// Reads memory, then joins or leads a load. At most two loads: a flight that an invalidation overtook before this call
     /// began is waited for at most once, and the next one is younger than the call.
     pub(crate) async fn fetch(&mut self, way: Way, mut trigger: LoadTrigger) -> Result<Fetched<V>, Error> {
@@ -128,7 +128,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
             return Looked::Miss;
         }
         let is_content = matches!(way, Way::Usual(_)) && !self.policy().skips.has(Skip::MemoryRead);
-        match self.cache.table().lookup(&self.key) {
+        match self.cache.table().lookup(self.key) {
             Lookup::Hit(handle) if is_content => Looked::Fresh(self.hit(Found::Value(handle))),
             Lookup::Negative(handle) if is_content => Looked::Fresh(self.hit(Found::Nothing(handle))),
             Lookup::Hit(handle) => Looked::old(handle, Doubt::None),
@@ -141,9 +141,9 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
     pub(crate) fn board(&self, way: Way) -> Joined<K, Stored<V>, Error> {
         let flights = &self.cache.inner.flights;
         match way {
-            Way::After(mark) => flights.join_after(&self.key, mark),
-            Way::Usual(_) if self.policy().skips.has(Skip::MemoryRead) => flights.refresh(&self.key),
-            Way::Usual(_) => flights.join(&self.key),
+            Way::After(mark) => flights.join_after(self.key, mark),
+            Way::Usual(_) if self.policy().skips.has(Skip::MemoryRead) => flights.refresh(self.key),
+            Way::Usual(_) => flights.join(self.key),
         }
     }
 
@@ -171,7 +171,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
     /// A stale value, if the last load failed a short while ago.
     pub(crate) fn throttled(&self, old: &Old<V>) -> Option<Fetched<V>> {
         let is_held_back =
-            old.doubt != Doubt::None && self.policy().fail_safe.is_on() && self.cache.is_paused(&self.key);
+            old.doubt != Doubt::None && self.policy().fail_safe.is_on() && self.cache.is_paused(self.key);
         let answer = is_held_back.then(|| self.stand_in(&old.value, StaleReason::Throttled)).flatten();
         answer.map(Fetched::of_unknown_age)
     }
@@ -196,7 +196,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
         old: Option<&Old<V>>,
         way: Way,
         trigger: LoadTrigger,
-    ) -> Result<Running<K, V>, Error> {
+    ) -> Result<Running<'c, K, V>, Error> {
         if self.loaders.are_used_up() {
             let detail =
                 format!("cache {}: the load was refused, and no loader is left", self.cache.inner.name);
@@ -210,13 +210,9 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
             trigger: if is_suspect { LoadTrigger::Suspect } else { trigger },
             store: way.store(),
         };
-        let job = Job {
-            terms,
-            key: lead.shared_key(),
-            loaders: std::mem::take(&mut self.loaders),
-            previous: old.and_then(|old| self.cache.confirmable(&self.key, &old.value)),
-        };
-        Ok(job.run(lead))
+        let previous = old.and_then(|old| self.cache.confirmable(self.key, &old.value));
+        let job = Job::new(terms, &lead, std::mem::take(&mut self.loaders), previous);
+        Ok(job.run(self.cache, lead))
     }
 
     /// When the limits of this call end that begins now. The clock is read only if there are any.
@@ -230,7 +226,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
     /// Waits for a flight within the limits.
     async fn wait(
         &mut self,
-        flight: &mut Flight<K, V>,
+        flight: &mut Flight<'c, K, V>,
         old: Option<&Old<V>>,
         deadlines: Deadlines,
     ) -> Result<Arrived<V>, Error> {
@@ -270,7 +266,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
             Ending::Overtaken if !self.loaders.are_used_up() => return Ok(None),
             Ending::Current | Ending::Overtaken => way.served(),
         };
-        self.cache.table().record(&self.key, &found);
+        self.cache.table().record(self.key, &found);
         if served == Served::Stale {
             taint();
         }
@@ -310,13 +306,13 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
         let Some(answer) = old.and_then(|old| self.stand_in(&old.value, StaleReason::LoadFailed)) else {
             return Err(error);
         };
-        self.cache.begin_pause(&self.key, ticks(self.policy().fail_safe.pause()));
+        self.cache.begin_pause(self.key, ticks(self.policy().fail_safe.pause()));
         Ok(answer)
     }
 
     /// Whether something stale could stand in now.
     pub(crate) fn can_stand_in(&self, old: &Old<V>) -> bool {
-        self.policy().fail_safe.is_on() && self.cache.table().may_revive(&self.key, old.value.handle())
+        self.policy().fail_safe.is_on() && self.cache.table().may_revive(self.key, old.value.handle())
     }
 
     pub(crate) fn stand_in_softly(&self, old: &Old<V>) -> Option<Answer<V>> {
@@ -347,12 +343,12 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
 
     /// `value` as a stale answer, unless it is gone: tested now, after whatever was waited for.
     fn stand_in(&self, value: &Value<V>, reason: StaleReason) -> Option<Answer<V>> {
-        if !self.cache.table().may_revive(&self.key, value.handle()) {
+        if !self.cache.table().may_revive(self.key, value.handle()) {
             return None;
         }
         self.said_stale(reason);
         // Whoever waits for what a load makes of it has to notice when one of its parts is ended.
-        self.cache.table().record(&self.key, &Found::Value(value.handle().clone()));
+        self.cache.table().record(self.key, &Found::Value(value.handle().clone()));
         taint();
         Some(Answer::of_value(value.clone(), Served::Stale))
     }
@@ -360,17 +356,17 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
 
 impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
     /// Holds back further loads of a key, as long as there is something to serve.
-    pub(crate) fn begin_pause(&self, key: &K, pause: Tick) {
+    pub(crate) fn begin_pause<Q: Probe<K> + ?Sized>(&self, key: &Q, pause: Tick) {
         self.inner.has_paused.store(true, Ordering::Relaxed);
         self.inner.flights.pause(key, self.table().clock().now().plus(pause));
     }
 
-    pub(crate) fn is_paused(&self, key: &K) -> bool {
+    pub(crate) fn is_paused<Q: Probe<K> + ?Sized>(&self, key: &Q) -> bool {
         self.inner.has_paused.load(Ordering::Relaxed) && self.inner.flights.is_paused(key)
     }
 
     /// Ends the pause of a key: it was loaded.
-    pub(crate) fn end_pause(&self, key: &K) {
+    pub(crate) fn end_pause<Q: Probe<K> + ?Sized>(&self, key: &Q) {
         if self.is_paused(key) {
             self.inner.flights.pause(key, Tick::ZERO);
         }
@@ -405,7 +401,7 @@ impl Way {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Flight<K, V> {
+impl<K: Key, V: Send + Sync + 'static> Flight<'_, K, V> {
     /// Cancel-safe: what has not arrived can be asked for again.
     async fn arrival(&mut self) -> Arrived<V> {
         match self {

@@ -217,17 +217,17 @@ where
 
     #[cold]
     fn refresh(&mut self, value: &Value<V>) {
-        let (policy, key, erase) = (self.own_policy(), self.key.to_key(), self.erase);
+        let (policy, erase) = (self.own_policy(), self.erase);
         if let Some(loader) = self.loader.take() {
-            self.cache.refresh_eagerly(&key, value.handle(), || erase(loader), policy, self.tags());
+            self.cache.refresh_eagerly(self.key, value.handle(), || erase(loader), policy, self.tags());
         }
     }
 
     #[cold]
-    fn call(&mut self) -> Call<'c, K, V> {
+    fn call(&mut self) -> Call<'c, K, V, Q> {
         Call {
             cache: self.cache,
-            key: self.key.to_key(),
+            key: self.key,
             loaders: Loaders {
                 first: self.loader.take().map(self.erase),
                 spare: self.spare.take().map(self.erase),

@@ -1,5 +1,6 @@
 //! What a loader is told, and what it may say about the value that it loads.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -163,13 +164,18 @@ impl<V> Notes<V> {
         Self { previous, recorder: Recorder::default(), said: Mutex::default() }
     }
 
-    /// What was said and read until now; what else is, by something that the load left behind, has no effect.
-    pub(crate) fn take(notes: &mut Arc<Self>) -> (Option<Box<Said>>, Recorded) {
-        match Arc::get_mut(notes) {
-            Some(own) => {
-                (own.said.get_mut().unwrap_or_else(PoisonError::into_inner).take(), own.recorder.take())
+    /// What was said and read until now in the notes of a load's scope; what else is, by something that the load left behind, has no effect.
+    pub(crate) fn of(scope: Scope) -> (Option<Box<Said>>, Recorded)
+    where
+        V: Send + Sync + 'static,
+    {
+        let recorder: Arc<dyn Any + Send + Sync> = scope.into_recorder();
+        let notes: Arc<Self> = recorder.downcast().expect("the scope of a load records in its notes");
+        match Arc::try_unwrap(notes) {
+            Ok(Self { said, recorder, .. }) => {
+                (said.into_inner().unwrap_or_else(PoisonError::into_inner), recorder.into_recorded())
             }
-            None => (notes.said().take(), notes.recorder.recorded()),
+            Err(notes) => (notes.said().take(), notes.recorder.recorded()),
         }
     }
 

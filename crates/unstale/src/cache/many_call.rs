@@ -40,13 +40,13 @@ pub(crate) struct Many<'k, K: Key, V: Send + Sync + 'static> {
 /// A key without an answer.
 struct Open<'k, K: Key, V: Send + Sync + 'static> {
     index: usize,
-    call: Call<'k, K, V>,
+    call: Call<'k, K, V, K>,
     old: Option<Old<V>>,
 }
 
 /// The flights that the open keys are in.
 struct Aboard<'k, K: Key, V: Send + Sync + 'static> {
-    running: Option<Running<K, V>>,
+    running: Option<Running<'k, K, V>>,
     led: Vec<Open<'k, K, V>>,
     joined: Vec<(Open<'k, K, V>, Joint<K, V>)>,
     arrived: Vec<(Open<'k, K, V>, Arrived<V>)>,
@@ -178,10 +178,10 @@ impl<'k, K: Key, V: Send + Sync + 'static> Many<'k, K, V> {
         Ok(())
     }
 
-    fn call(&self, index: usize) -> Call<'k, K, V> {
+    fn call(&self, index: usize) -> Call<'k, K, V, K> {
         Call {
             cache: self.cache,
-            key: self.keys[index].clone(),
+            key: &self.keys[index],
             loaders: Loaders::default(),
             own_policy: Some(Arc::clone(&self.policy)),
             tags: self.tags.clone(),
@@ -317,7 +317,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Aboard<'k, K, V> {
             };
             let keys = leads.iter().map(|lead| lead.key().clone()).collect();
             let job = ManyJob { terms, keys, loader: loader() };
-            self.running = Some(job.run(leads));
+            self.running = Some(job.run(first.call.cache, leads));
         }
         self
     }

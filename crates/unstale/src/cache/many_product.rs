@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::Key;
 use super::call::Loaders;
 use super::few::Few;
 use super::load::Load;
@@ -15,6 +14,7 @@ use super::running::{Led, Running};
 use super::second_level::{Stocked, StoreRead};
 use super::terms::{Brought, Old, Terms};
 use super::turn::Grant;
+use super::{Cache, Key};
 
 /// How long a batch waits for keys that other processes load: two batches may each wait for what the other one loads.
 const BATCH_PATIENCE: Duration = Duration::from_millis(100);
@@ -33,8 +33,8 @@ pub(crate) struct ManyJob<K: Key, V: Send + Sync + 'static> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> ManyJob<K, V> {
-    pub(crate) fn run(self, leads: Vec<Led<K, V>>) -> Running<K, V> {
-        let (cache, pause) = (self.terms.cache.clone(), self.terms.pause());
+    pub(crate) fn run(self, cache: &Cache<K, V>, leads: Vec<Led<K, V>>) -> Running<'_, K, V> {
+        let pause = self.terms.pause();
         let loading = async move { (Few::Many(self.produce().await), Loaders::default()) };
         Running::new(cache, pause, Few::Many(leads), Box::pin(loading))
     }

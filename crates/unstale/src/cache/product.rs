@@ -2,7 +2,6 @@
 
 use unstale_l1::NewEntry;
 
-use super::Key;
 use super::call::Loaders;
 use super::few::Few;
 use super::loaded::{Answer, Embodied};
@@ -11,16 +10,18 @@ use super::running::{Led, LedKey, Running};
 use super::second_level::{Stocked, StoreRead};
 use super::terms::{Brought, Goods, Old, Terms};
 use super::value::{Stored, Value};
+use super::{Cache, Key};
 use crate::event::LoadFailure;
 use crate::{Error, ErrorKind};
 
 /// The load of one key: what it needs to run, owned.
 pub(crate) struct Job<K: Key, V: Send + Sync + 'static> {
-    pub(crate) terms: Terms<K, V>,
-    pub(crate) key: LedKey<K, V>,
-    pub(crate) loaders: Loaders<V>,
+    terms: Terms<K, V>,
+    /// Only where something is asked about it: by a store, or of a previous value.
+    key: Option<LedKey<K, V>>,
+    loaders: Loaders<V>,
     /// What may come back as not modified.
-    pub(crate) previous: Option<Value<V>>,
+    previous: Option<Value<V>>,
 }
 
 /// What a load brought.
@@ -43,9 +44,19 @@ enum Failed {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
+    pub(crate) fn new(
+        terms: Terms<K, V>,
+        lead: &Led<K, V>,
+        loaders: Loaders<V>,
+        previous: Option<Value<V>>,
+    ) -> Self {
+        let is_asked = terms.cache.inner.level.is_some() || previous.is_some();
+        Self { key: is_asked.then(|| lead.shared_key()), terms, loaders, previous }
+    }
+
     /// The load, led by `lead`, whose token was taken before anything here is polled.
-    pub(crate) fn run(mut self, lead: Led<K, V>) -> Running<K, V> {
-        let (cache, pause) = (self.terms.cache.clone(), self.terms.pause());
+    pub(crate) fn run(mut self, cache: &Cache<K, V>, lead: Led<K, V>) -> Running<'_, K, V> {
+        let pause = self.terms.pause();
         let loading = async move {
             let product = self.produce().await;
             (Few::One(product), self.loaders)
@@ -56,7 +67,10 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
     async fn produce(&mut self) -> Product<V> {
         let can_stand_in = self.terms.policy().fail_safe.is_on() && self.previous.is_some();
         let old = if can_stand_in { Old::StandsIn } else { Old::None };
-        let StoreRead { found, grant, .. } = self.terms.stock_of(&self.key, old).await;
+        let StoreRead { found, grant, .. } = match &self.key {
+            Some(key) => self.terms.stock_of(key, old).await,
+            None => StoreRead::NONE,
+        };
         let stale = match found {
             Some(stocked) if self.terms.is_good_enough(&stocked) => {
                 return Product::Goods(self.terms.goods_of_stock(*stocked));
@@ -104,7 +118,8 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
     /// Whether the previous value may be stored anew (F-4, "not modified").
     fn confirms_previous(&self) -> bool {
         let table = self.terms.cache.table();
-        self.previous.as_ref().is_some_and(|previous| table.may_confirm(&*self.key, previous.handle()))
+        let asked = self.key.as_ref().zip(self.previous.as_ref());
+        asked.is_some_and(|(key, previous)| table.may_confirm(&**key, previous.handle()))
     }
 
     fn without_answer(&self, stale: Option<Box<Stocked<V>>>, error: Error) -> Product<V> {

@@ -177,7 +177,7 @@ impl ReadProof {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
+impl<K: Key, V: Send + Sync + 'static, Q: Probe<K> + ?Sized> Call<'_, K, V, Q> {
     /// The answer of a call that was no plain hit.
     // What is rare is boxed apart, so that the rest stays small.
     pub(crate) async fn answer(&mut self) -> Result<Answer<V>, Error> {
@@ -219,7 +219,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
         if self.cache.may_ask(freshness) && !bound.is_covered() && self.is_unproven_hit(at, within) {
             // P-15: the entry is read after the exchange (proof-before-entry).
             if !shared.mechanisms.on(Mechanism::ProofBeforeEntry) {
-                early = self.cache.table().get(&self.key);
+                early = self.cache.table().get(self.key);
             }
             bound = bound.exchanged(shared.exchange().await);
         }
@@ -270,7 +270,7 @@ impl<K: Key, V: Send + Sync + 'static> Call<'_, K, V> {
 
     /// Whether something fresh lies in memory that only a proof is missing for.
     pub(crate) fn is_unproven_hit(&self, at: Instant, within: Duration) -> bool {
-        match self.cache.table().lookup(&self.key) {
+        match self.cache.table().lookup(self.key) {
             Found::Hit(handle) => !is_young(self.cache.shared().instant_of(handle.began()), at, within),
             Found::Negative(handle) => !is_young(self.cache.shared().instant_of(handle.began()), at, within),
             Found::Stale(_) | Found::Suspect(..) | Found::Miss => false,

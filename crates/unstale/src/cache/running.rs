@@ -1,5 +1,6 @@
 //! A load under way, of one key or of many, led by one caller, that can go on without that caller.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -47,8 +48,9 @@ pub(crate) type Loading<V> = Pin<Box<dyn Future<Output = (Few<Product<V>>, Loade
 ///
 /// Landing is one step without an await, so a load that is dropped has either landed or not. Dropped before it landed while
 /// others wait for it, it goes on as a task of the node; dropped alone, it is cancelled.
-pub(crate) struct Running<K: Key, V: Send + Sync + 'static> {
-    cache: Cache<K, V>,
+pub(crate) struct Running<'c, K: Key, V: Send + Sync + 'static> {
+    /// Lent by the caller, as long as that waits.
+    cache: Cow<'c, Cache<K, V>>,
     leads: Few<Led<K, V>>,
     stage: Stage<V>,
     caller: Caller,
@@ -71,15 +73,15 @@ enum Stage<V> {
     Over,
 }
 
-impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
+impl<'c, K: Key, V: Send + Sync + 'static> Running<'c, K, V> {
     /// The load of `leads` that `loading` does, with its [`Terms::pause`].
     pub(crate) fn new(
-        cache: Cache<K, V>,
+        cache: &'c Cache<K, V>,
         pause: Option<Tick>,
         leads: Few<Led<K, V>>,
         loading: Loading<V>,
     ) -> Self {
-        Self { cache, leads, stage: Stage::Loading(loading), caller: Caller::Waits, pause }
+        Self { cache: Cow::Borrowed(cache), leads, stage: Stage::Loading(loading), caller: Caller::Waits, pause }
     }
 
     /// Goes on as a task of the node; the outcome reaches whoever waits for the flight.
@@ -89,8 +91,8 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
 
     /// The same for one that stays where it is, and is over there.
     pub(crate) fn go_on(&mut self) {
-        let rest = Self {
-            cache: self.cache.clone(),
+        let rest: Running<'static, K, V> = Running {
+            cache: Cow::Owned(self.cache.clone().into_owned()),
             leads: std::mem::take(&mut self.leads),
             stage: std::mem::replace(&mut self.stage, Stage::Over),
             caller: Caller::IsGone,
@@ -111,7 +113,7 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
         if fills.is_empty() {
             return Poll::Ready(ended);
         }
-        let cache = self.cache.clone();
+        let cache = self.cache.clone().into_owned();
         let background = cache.inner.level.as_ref().and_then(|level| level.in_background(fills.len()));
         let filling = async move { all(fills.into_iter().map(|fill| cache.clone().fill(fill))).await };
         if let Some(counted) = background {
@@ -156,7 +158,7 @@ impl<K: Key, V: Send + Sync + 'static> Running<K, V> {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Future for Running<K, V> {
+impl<K: Key, V: Send + Sync + 'static> Future for Running<'_, K, V> {
     type Output = Ended<V>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<V>> {
@@ -178,7 +180,7 @@ impl<K: Key, V: Send + Sync + 'static> Future for Running<K, V> {
     }
 }
 
-impl<K: Key, V: Send + Sync + 'static> Drop for Running<K, V> {
+impl<K: Key, V: Send + Sync + 'static> Drop for Running<'_, K, V> {
     fn drop(&mut self) {
         let goes_on = match &self.stage {
             Stage::Loading(_) => self.leads.as_slice().iter().any(Lead::has_waiters),

@@ -1,6 +1,7 @@
 //! On which terms a load runs, and what becomes of its answer: an entry for memory, and stock for the store.
 
 use std::borrow::Cow;
+use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,28 +102,29 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
         let (shared, metrics) = (self.cache.shared(), &self.cache.inner.metrics);
         self.await_turn().await;
         metrics.loads.increment(self.trigger);
-        let mut notes = Arc::new(Notes::new(previous));
+        let notes = Arc::new(Notes::new(previous));
         let of = ScopeOf::table(self.cache.table());
         // What has to come from the authority is made of what comes from there, too.
         let of = if self.store == StoreUse::Bypassed { of.bypassing() } else { of };
-        let (scope, load) =
-            (of.scope(Arc::clone(&notes) as Arc<dyn Records>), Load::new(Arc::clone(&notes), of));
+        let load = Load::new(Arc::clone(&notes), of);
+        let scope = of.scope(notes as Arc<dyn Records>);
         let began = shared.now();
         let span = tracing::debug_span!(
             "load",
             cache = self.cache.inner.name.as_str(),
             trigger = self.trigger.as_str()
         );
-        let loading = scope.hold(loader(load)).instrument(span);
+        let mut loading = pin!(scope.hold(loader(load)).instrument(span));
         let answer = match self.policy().hard_timeout.filter(|_| self.policy().overdue == Overdue::IsDropped)
         {
-            Some(limit) => Box::pin(timeout(limit, loading)).await.map_err(|_| limit),
-            None => Ok(loading.await),
+            Some(limit) => Box::pin(timeout(limit, loading.as_mut())).await.map_err(|_| limit),
+            None => Ok(loading.as_mut().await),
         };
         metrics.load_seconds.record(shared.now().since(began));
         Err(match answer {
             Ok(Ok(answer)) => {
-                let (said, recorded) = Notes::take(&mut notes);
+                let scope = loading.inner_pin_mut().take_scope().expect("it was lent and given back");
+                let (said, recorded) = Notes::<V>::of(scope);
                 return Ok(Brought { answer, said, recorded });
             }
             Ok(Err(Cause::Error(cause))) => {
