@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use crate::entry::Found;
 use crate::fence::{SubjectRef, Token};
 use crate::flights::{Board, Flights};
-use crate::key::Key;
+use crate::key::{Key, Probe};
 use crate::new_entry::NewEntry;
 use crate::scope::Scope;
 use crate::shim::Mutex;
@@ -18,8 +18,8 @@ use crate::table::Landed;
 use crate::tick::Tick;
 
 /// A load under way.
-pub(crate) struct Flight<K, V, E> {
-    pub(crate) key: K,
+pub(crate) struct Flight<K: Key, V, E> {
+    pub(crate) key: K::Kept,
     pub(crate) subject: SubjectRef,
     /// Taken when it was entered in the table of flights, before its first read.
     pub(crate) token: u64,
@@ -112,7 +112,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
     }
 
     /// The key that is loaded.
-    pub fn key(&self) -> &K {
+    pub fn key(&self) -> &K::Kept {
         &self.flight().key
     }
 
@@ -192,26 +192,26 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Drop for Lead<K, V, E> {
 impl<K: Key + fmt::Debug, V: Send + Sync + 'static, E: Clone> fmt::Debug for Lead<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lead")
-            .field("key", &self.flight().key)
+            .field("key", &self.flight().key.to_key())
             .field("token", &self.flight().token)
             .finish_non_exhaustive()
     }
 }
 
 /// The key of a flight, shared with it: see [`Lead::shared_key`].
-pub struct FlightKey<K, V, E>(Arc<Flight<K, V, E>>);
+pub struct FlightKey<K: Key, V, E>(Arc<Flight<K, V, E>>);
 
-impl<K, V, E> Deref for FlightKey<K, V, E> {
-    type Target = K;
+impl<K: Key, V, E> Deref for FlightKey<K, V, E> {
+    type Target = K::Kept;
 
-    fn deref(&self) -> &K {
+    fn deref(&self) -> &K::Kept {
         &self.0.key
     }
 }
 
-impl<K: fmt::Debug, V, E> fmt::Debug for FlightKey<K, V, E> {
+impl<K: Key + fmt::Debug, V, E> fmt::Debug for FlightKey<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.key.fmt(f)
+        self.0.key.to_key().fmt(f)
     }
 }
 
@@ -304,6 +304,6 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Drop for Wait<K, V, E> {
 
 impl<K: Key + fmt::Debug, V: Send + Sync + 'static, E: Clone> fmt::Debug for Wait<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait").field("key", &self.flight.key).finish_non_exhaustive()
+        f.debug_struct("Wait").field("key", &self.flight.key.to_key()).finish_non_exhaustive()
     }
 }

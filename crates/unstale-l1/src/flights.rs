@@ -51,14 +51,14 @@ pub(crate) struct Board<K: Key, V: Send + Sync + 'static, E: Clone> {
     shards: Box<[Mutex<Shard<K, V, E>>]>,
 }
 
-struct Shard<K, V, E> {
+struct Shard<K: Key, V, E> {
     flights: HashTable<Arc<Flight<K, V, E>>>,
     pauses: HashTable<Pause<K>>,
 }
 
 /// After a failed load whose callers got a stale value: the next try is not before.
-struct Pause<K> {
-    key: K,
+struct Pause<K: Key> {
+    key: K::Kept,
     subject: SubjectRef,
     until: Tick,
 }
@@ -145,7 +145,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
             Place::Occupied(mut pause) => pause.get_mut().until = until,
             Place::Vacant(_) if is_full => {}
             Place::Vacant(place) => {
-                place.insert(Pause { key: key.to_key(), subject, until });
+                place.insert(Pause { key: key.to_kept(), subject, until });
             }
         }
     }
@@ -208,7 +208,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Flights<K, V, E> {
             drop(shard);
             return Joined::Wait(Wait::new(self.clone(), flight, begin));
         }
-        let flight = self.board.begin(key.to_key(), subject, after.is_some());
+        let flight = self.board.begin(key.to_kept(), subject, after.is_some());
         // One that may not be joined is replaced: it flies on for those aboard, and its lead still holds it.
         place.insert(Arc::clone(&flight));
         drop(shard);
@@ -228,7 +228,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Board<K, V, E> {
     }
 
     /// A new flight, under the lock of its shard: nobody sees it before it has its token.
-    fn begin(&self, key: K, subject: SubjectRef, bypasses: bool) -> Arc<Flight<K, V, E>> {
+    fn begin(&self, key: K::Kept, subject: SubjectRef, bypasses: bool) -> Arc<Flight<K, V, E>> {
         Arc::new(Flight {
             key,
             subject,

@@ -1,10 +1,14 @@
 //! Keys: typed in the process, opaque bytes between nodes.
 
 use std::hash::Hash;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use quick_cache::Equivalent;
+
+mod forms;
+mod text;
+
+pub use text::Text;
 
 /// What a cache is asked by.
 ///
@@ -19,6 +23,8 @@ use quick_cache::Equivalent;
 /// struct UserId(u64);
 ///
 /// impl Key for UserId {
+///     type Kept = Self;
+///
 ///     fn encode(&self) -> Bytes {
 ///         self.0.encode()
 ///     }
@@ -31,7 +37,10 @@ use quick_cache::Equivalent;
 /// assert_eq!(UserId::decode(&UserId(7).encode()), Some(UserId(7)));
 /// assert_eq!(UserId::decode(b"7"), None);
 /// ```
-pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
+pub trait Key: Hash + Eq + Clone + Equivalent<<Self as Key>::Kept> + Send + Sync + 'static {
+    /// What tables keep of a key: `Self`, unless another form takes less memory, as [`Text`] does for a `String`.
+    type Kept: Kept<Self>;
+
     /// The bytes of the key.
     fn encode(&self) -> Bytes;
 
@@ -81,7 +90,7 @@ pub trait Borrower<K: Key> {
 }
 
 /// What a key can be looked up by: the key itself, or a borrowed form that hashes, compares and encodes alike.
-pub trait Probe<K: Key>: Hash + Equivalent<K> + Sync {
+pub trait Probe<K: Key>: Hash + Equivalent<K::Kept> + Sync {
     /// Lends the bytes of the key.
     fn with_key_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R;
 
@@ -92,6 +101,26 @@ pub trait Probe<K: Key>: Hash + Equivalent<K> + Sync {
 
     /// The key.
     fn to_key(&self) -> K;
+
+    /// The key as tables keep it.
+    fn to_kept(&self) -> K::Kept;
+
+    /// Lends the key.
+    fn with_key<R>(&self, read: impl FnOnce(&K) -> R) -> R {
+        read(&self.to_key())
+    }
+}
+
+/// What tables keep of a key. It is all of it: two keys that differ are kept differently.
+pub trait Kept<K: Key>: Probe<K> + Clone + Eq + Send + 'static {
+    /// Of this key.
+    fn of(key: &K) -> Self;
+}
+
+impl<K: Key<Kept = K>> Kept<K> for K {
+    fn of(key: &K) -> Self {
+        key.clone()
+    }
 }
 
 impl<K: Key> Probe<K> for K {
@@ -106,165 +135,20 @@ impl<K: Key> Probe<K> for K {
     fn to_key(&self) -> K {
         self.clone()
     }
-}
 
-macro_rules! borrowed_form {
-    ($form:ty, $($key:ty),+) => {$(
-        impl Probe<$key> for $form {
-            fn with_key_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-                read(self.as_ref())
-            }
-
-            fn to_key(&self) -> $key {
-                <$key>::from(self.to_owned())
-            }
-        }
-    )+};
-}
-
-borrowed_form!(str, String, Arc<str>);
-borrowed_form!([u8], Vec<u8>, Bytes);
-
-impl Key for String {
-    const BORROWS: bool = true;
-
-    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
-        std::str::from_utf8(bytes).ok().map(|text| borrower.borrow(text))
+    fn to_kept(&self) -> K::Kept {
+        K::Kept::of(self)
     }
 
-    fn encode(&self) -> Bytes {
-        Bytes::copy_from_slice(self.as_bytes())
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        std::str::from_utf8(bytes).ok().map(Self::from)
-    }
-
-    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        read(self.as_bytes())
-    }
-}
-
-impl Key for Arc<str> {
-    const BORROWS: bool = true;
-
-    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
-        std::str::from_utf8(bytes).ok().map(|text| borrower.borrow(text))
-    }
-
-    fn encode(&self) -> Bytes {
-        Bytes::copy_from_slice(self.as_bytes())
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        std::str::from_utf8(bytes).ok().map(Self::from)
-    }
-
-    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        read(self.as_bytes())
-    }
-}
-
-impl Key for Vec<u8> {
-    const BORROWS: bool = true;
-
-    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
-        Some(borrower.borrow(bytes))
-    }
-
-    fn encode(&self) -> Bytes {
-        Bytes::copy_from_slice(self)
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        Some(bytes.to_vec())
-    }
-
-    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+    fn with_key<R>(&self, read: impl FnOnce(&K) -> R) -> R {
         read(self)
-    }
-}
-
-impl Key for Bytes {
-    const BORROWS: bool = true;
-
-    fn borrow<B: Borrower<Self>>(bytes: &[u8], borrower: B) -> Option<B::Output> {
-        Some(borrower.borrow(bytes))
-    }
-
-    fn encode(&self) -> Bytes {
-        self.clone()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        Some(Self::copy_from_slice(bytes))
-    }
-
-    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        read(self)
-    }
-}
-
-impl<const N: usize> Key for [u8; N] {
-    const BORROWS: bool = true;
-
-    fn encode(&self) -> Bytes {
-        Bytes::copy_from_slice(self)
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok()
-    }
-
-    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        read(self)
-    }
-}
-
-/// Big-endian, in the width of the type.
-macro_rules! integer_keys {
-    ($($integer:ty)+) => {$(
-        impl Key for $integer {
-            const BORROWS: bool = true;
-
-            fn encode(&self) -> Bytes {
-                Bytes::copy_from_slice(&self.to_be_bytes())
-            }
-
-            fn decode(bytes: &[u8]) -> Option<Self> {
-                Some(Self::from_be_bytes(bytes.try_into().ok()?))
-            }
-
-            fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-                read(&self.to_be_bytes())
-            }
-        }
-    )+};
-}
-
-integer_keys!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128);
-
-/// The first part's length as four bytes, big-endian, then both parts.
-impl<A: Key, B: Key> Key for (A, B) {
-    fn encode(&self) -> Bytes {
-        let (first, second) = (self.0.encode(), self.1.encode());
-        let mut bytes = Vec::with_capacity(4 + first.len() + second.len());
-        bytes.extend_from_slice(&(first.len() as u32).to_be_bytes());
-        bytes.extend_from_slice(&first);
-        bytes.extend_from_slice(&second);
-        bytes.into()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (len, rest) = bytes.split_first_chunk::<4>()?;
-        let len = u32::from_be_bytes(*len) as usize;
-        let (first, second) = rest.split_at_checked(len)?;
-        Some((A::decode(first)?, B::decode(second)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn check<K: Key + std::fmt::Debug>(key: K, bytes: &[u8]) {

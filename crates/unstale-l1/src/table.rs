@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use foldhash::quality::SeedableRandomState;
+use foldhash::fast::SeedableRandomState;
 use unstale_core::{KeyHasher, Name};
 
 use crate::domain::Shared;
@@ -58,11 +58,11 @@ pub use sweep::{Sweep, Swept};
 /// users.remove_tag(b"org:7", 0);
 /// assert!(matches!(users.lookup("Ada"), Lookup::Miss));
 /// ```
-pub struct Table<K, V> {
+pub struct Table<K: Key, V> {
     pub(crate) inner: Arc<Inner<K, V>>,
 }
 
-pub(crate) struct Inner<K, V> {
+pub(crate) struct Inner<K: Key, V> {
     floors: Floors,
     map: Map<K, V>,
     pub(crate) shared: Arc<Shared>,
@@ -72,7 +72,7 @@ pub(crate) struct Inner<K, V> {
     config: TableConfig<K, V>,
 }
 
-type Map<K, V> = Cache<K, Slot<V>, SlotWeight, SeedableRandomState, Displacement>;
+type Map<K, V> = Cache<<K as Key>::Kept, Slot<V>, SlotWeight, SeedableRandomState, Displacement>;
 
 /// Why a key has no value that may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -428,13 +428,13 @@ impl ScopeOf {
     }
 }
 
-impl<K, V> Clone for Table<K, V> {
+impl<K: Key, V> Clone for Table<K, V> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner) }
     }
 }
 
-impl<K, V> fmt::Debug for Table<K, V> {
+impl<K: Key, V> fmt::Debug for Table<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table").field("name", &self.inner.name).finish_non_exhaustive()
     }

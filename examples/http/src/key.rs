@@ -16,6 +16,8 @@ pub(crate) enum ProductKey {
 }
 
 impl Key for ProductKey {
+    type Kept = Self;
+
     fn encode(&self) -> Bytes {
         match self {
             Self::Product(id) => format!("p{id}").into(),

@@ -21,12 +21,12 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// An entry of a greater version stays. When it returns, later reads here see nothing older.
     pub fn set(&self, key: &K, entry: NewEntry<V>, told: impl Into<Told>) -> Acted {
         let subject = self.inner.prefetched(self.inner.key_subject(key));
-        let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+        let (kept, prepared) = (key.to_kept(), self.inner.prepare(key, Tick::ZERO, entry));
         self.act(
             || self.key_act(key, Verb::Set),
             told,
             |number| self.inner.raise_for_set(subject, number),
-            |number, displaced| self.inner.set(key, prepared, number, displaced),
+            |number, displaced| self.inner.set(&kept, prepared, number, displaced),
         )
     }
 
@@ -35,7 +35,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// without versions the one whose value may be old does not win.
     pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, told: impl Into<Told>) -> Acted {
         let subject = self.inner.prefetched(self.inner.key_subject(key));
-        let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+        let (kept, prepared) = (key.to_kept(), self.inner.prepare(key, Tick::ZERO, entry));
         let is_old = Cell::new(false);
         self.act(
             || self.key_act(key, Verb::Set),
@@ -49,7 +49,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
                 if is_old.get() {
                     self.inner.withdraw(key, number, Reach::Gone, displaced)
                 } else {
-                    self.inner.set(key, prepared, number, displaced)
+                    self.inner.set(&kept, prepared, number, displaced)
                 }
             },
         )
@@ -93,7 +93,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ) -> Option<Committed> {
         let mut acts = LocalActs::new();
         for (key, entry) in entries {
-            self.set_in(&mut acts, key, entry);
+            self.set_in(&mut acts, &key, entry);
         }
         acts.commit(&self.inner.shared, Batch::Whole, told.into())
     }
@@ -112,12 +112,12 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// [`Table::set`] as part of a batch.
-    pub fn set_in(&self, acts: &mut LocalActs, key: K, entry: NewEntry<V>) {
-        let act = self.key_act(&key, Verb::Set);
-        let subject = self.inner.prefetched(self.inner.key_subject(&key));
-        let prepared = self.inner.prepare(&key, Tick::ZERO, entry);
+    pub fn set_in(&self, acts: &mut LocalActs, key: &K, entry: NewEntry<V>) {
+        let act = self.key_act(key, Verb::Set);
+        let subject = self.inner.prefetched(self.inner.key_subject(key));
+        let prepared = self.inner.prepare(key, Tick::ZERO, entry);
         if let Some(chunk) = acts.add(act).typed_chunk(&self.inner, KeyChunk::new) {
-            chunk.add_set(key, subject, prepared);
+            chunk.add_set(key.to_kept(), subject, prepared);
         }
     }
 
@@ -192,7 +192,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         let subject = self.inner.prefetched(self.inner.subject_of(&bytes));
         let plan = acts.add(self.key_act_of(bytes, verb));
         if let Some(chunk) = plan.typed_chunk(&self.inner, KeyChunk::new) {
-            chunk.add_key(key.to_key(), subject, Reach::of(verb));
+            chunk.add_key(key.to_kept(), subject, Reach::of(verb));
         }
     }
 
@@ -202,7 +202,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         act: impl FnOnce() -> Act,
         told: impl Into<Told>,
         raise: impl FnOnce(u64),
-        withdraw: impl FnOnce(u64, &mut Displaced<K, V>) -> bool,
+        withdraw: impl FnOnce(u64, &mut Displaced<K::Kept, V>) -> bool,
     ) -> Acted {
         let (act, told) = (self.inner.shared.tells.then(act), told.into());
         let mut displaced = Displaced::default();

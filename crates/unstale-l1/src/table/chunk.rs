@@ -13,12 +13,12 @@ use crate::new_entry::Prepared;
 use crate::registry::Chunk;
 
 /// Decoded acts, and what they displaced.
-pub(crate) struct KeyChunk<K, V> {
+pub(crate) struct KeyChunk<K: Key, V> {
     table: Arc<Inner<K, V>>,
-    acts: Vec<KeyAct<K>>,
+    acts: Vec<KeyAct<K::Kept>>,
     /// The values of acts that set one, in their order. Apart, so that the others stay small.
     values: Vec<Prepared<V>>,
-    displaced: Displaced<K, V>,
+    displaced: Displaced<K::Kept, V>,
     undecodable: usize,
 }
 
@@ -47,11 +47,11 @@ impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
         chunk
     }
 
-    pub(super) fn add_key(&mut self, key: K, subject: SubjectRef, reach: Reach) {
+    pub(super) fn add_key(&mut self, key: K::Kept, subject: SubjectRef, reach: Reach) {
         self.acts.push(KeyAct { key, subject, deed: Deed::Invalidate(reach) });
     }
 
-    pub(super) fn add_set(&mut self, key: K, subject: SubjectRef, prepared: Prepared<V>) {
+    pub(super) fn add_set(&mut self, key: K::Kept, subject: SubjectRef, prepared: Prepared<V>) {
         self.acts.push(KeyAct { key, subject, deed: Deed::Set });
         self.values.push(prepared);
     }
@@ -60,7 +60,10 @@ impl<K: Key, V: Send + Sync + 'static> KeyChunk<K, V> {
 impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
     fn add(&mut self, _index: usize, bytes: &Bytes, reach: Reach) {
         match K::decode(bytes) {
-            Some(key) => self.add_key(key, self.table.prefetched(self.table.subject_of(bytes)), reach),
+            Some(key) => {
+                let subject = self.table.prefetched(self.table.subject_of(bytes));
+                self.add_key(key.to_kept(), subject, reach);
+            }
             None => self.undecodable += 1,
         }
     }
@@ -107,7 +110,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
         key: &Q,
         number: u64,
         reach: Reach,
-        displaced: &mut Displaced<K, V>,
+        displaced: &mut Displaced<K::Kept, V>,
     ) -> bool {
         match reach {
             // An entry of this very number was set by an earlier act of the same batch.
@@ -132,10 +135,10 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
     /// Puts a value in place of whatever there is, or drops that if it cannot be stored. Whether there was one.
     pub(super) fn set(
         &self,
-        key: &K,
+        key: &K::Kept,
         prepared: Prepared<V>,
         number: u64,
-        displaced: &mut Displaced<K, V>,
+        displaced: &mut Displaced<K::Kept, V>,
     ) -> bool {
         if self.unfit(&prepared).is_some() {
             displaced.add(None, prepared.into_slot(number));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use quick_cache::{Options, OptionsBuilder};
 
+use crate::key::{Key, Probe};
+
 /// Bytes that an entry takes beside its key's and value's own: header, counts, slab and index.
 pub const ENTRY_OVERHEAD_BYTES: u64 = 120;
 
@@ -39,14 +41,13 @@ impl<K, V> fmt::Debug for TableConfig<K, V> {
     }
 }
 
-impl<K, V> TableConfig<K, V> {
+impl<K: Key, V> TableConfig<K, V> {
     /// What a new entry weighs: its share of the bytes, or 1 if only entries are counted. Never nothing: the map does not
     /// evict what weighs nothing.
-    pub(super) fn weight(&self, key: &K, value: Option<&V>) -> u32 {
-        let bytes = self
-            .bytes_max
-            .as_ref()
-            .map_or(0, |(_, weigh)| weigh(key, value).saturating_add(ENTRY_OVERHEAD_BYTES));
+    pub(super) fn weight<Q: Probe<K> + ?Sized>(&self, key: &Q, value: Option<&V>) -> u32 {
+        let bytes = self.bytes_max.as_ref().map_or(0, |(_, weigh)| {
+            key.with_key(|key| weigh(key, value)).saturating_add(ENTRY_OVERHEAD_BYTES)
+        });
         let share = self.capacity() / self.entries_max.max(1);
         u32::try_from(bytes.max(share).max(1)).unwrap_or(u32::MAX)
     }

@@ -11,10 +11,10 @@ use crate::key::{Borrower, Key, Probe};
 use crate::registry::Chunk;
 
 /// Acts whose keys are not built: see [`Key::BORROWS`].
-pub(super) struct BytesChunk<K, V> {
+pub(super) struct BytesChunk<K: Key, V> {
     table: Arc<Inner<K, V>>,
     acts: Vec<BytesAct>,
-    displaced: Displaced<K, V>,
+    displaced: Displaced<K::Kept, V>,
     undecodable: usize,
 }
 
@@ -66,11 +66,11 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for BytesChunk<K, V> {
 }
 
 /// Drops or marks the entry of a key. Whether there was one.
-struct Withdrawal<'a, K, V> {
+struct Withdrawal<'a, K: Key, V> {
     table: &'a Inner<K, V>,
     number: u64,
     reach: Reach,
-    displaced: &'a mut Displaced<K, V>,
+    displaced: &'a mut Displaced<K::Kept, V>,
 }
 
 impl<K: Key, V: Send + Sync + 'static> Borrower<K> for Withdrawal<'_, K, V> {

@@ -6,7 +6,7 @@ use super::{Displaced, Inner, Table};
 use crate::entry::{Found, Head, Slot};
 use crate::fence::SubjectRef;
 use crate::flight::Flight;
-use crate::key::Key;
+use crate::key::{Key, Probe};
 use crate::mechanism::Mechanism;
 use crate::new_entry::{Keeping, NewEntry, Origin, Prepared};
 use crate::shim::Ordering;
@@ -86,7 +86,12 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
-    pub(super) fn prepare(&self, key: &K, began: Tick, entry: NewEntry<V>) -> Prepared<V> {
+    pub(super) fn prepare<Q: Probe<K> + ?Sized>(
+        &self,
+        key: &Q,
+        began: Tick,
+        entry: NewEntry<V>,
+    ) -> Prepared<V> {
         let now = self.shared.clock.now();
         entry.prepare(now, began, self.shared.mechanisms, |value| self.config.weight(key, value))
     }
@@ -130,10 +135,10 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
     /// entry, published or not; a put after the drop finds the fence that was raised before.
     fn put(
         &self,
-        key: &K,
+        key: &K::Kept,
         slot: Slot<V>,
         deadline: Tick,
-        displaced: &mut Displaced<K, V>,
+        displaced: &mut Displaced<K::Kept, V>,
         ok: impl Fn(&Head) -> bool,
     ) -> Put {
         let mechanisms = self.shared.mechanisms;
@@ -145,7 +150,7 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
             if checks && !ok(slot.head()) {
                 return Put::NotOk;
             }
-            let occupied = |_: &K, resident: &mut Slot<V>| {
+            let occupied = |_: &K::Kept, resident: &mut Slot<V>| {
                 if self.is_newer(resident.head(), slot.head()) {
                     EntryAction::Retain(Occupied::Kept)
                 } else if checks && !ok(slot.head()) {
@@ -199,10 +204,10 @@ impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
     /// Puts the value of a local act in place, inside its critical section: its token is the act's number.
     pub(super) fn put_of_act(
         &self,
-        key: &K,
+        key: &K::Kept,
         prepared: Prepared<V>,
         number: u64,
-        displaced: &mut Displaced<K, V>,
+        displaced: &mut Displaced<K::Kept, V>,
     ) -> bool {
         let deadline = prepared.deadline;
         let slot = prepared.into_slot(number);

@@ -4,19 +4,19 @@ use std::fmt;
 
 use super::{Displaced, Inner, SlotWeight, Table, Verdict};
 use crate::entry::{Found, Slot};
-use crate::key::Key;
+use crate::key::{Key, Probe};
 
 type MapIter<'a, K, V> = crate::shim::map::Iter<
     'a,
-    K,
+    <K as Key>::Kept,
     Slot<V>,
     SlotWeight,
-    foldhash::quality::SeedableRandomState,
+    foldhash::fast::SeedableRandomState,
     super::Displacement,
 >;
 
 /// One pass over a table that drops what nobody may be served any more: see [`Table::sweep`].
-pub struct Sweep<'a, K, V> {
+pub struct Sweep<'a, K: Key, V> {
     table: &'a Inner<K, V>,
     entries: MapIter<'a, K, V>,
 }
@@ -34,9 +34,9 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// The entries that may be used, in no order. Entries that come or go meanwhile may be seen or not. Each step takes the read
     /// lock of one shard.
     pub fn iter(&self) -> impl Iterator<Item = (K, Found<V>)> + '_ {
-        let fresh = |(key, slot): (K, Slot<V>)| {
+        let fresh = |(key, slot): (K::Kept, Slot<V>)| {
             let found = slot.found();
-            self.inner.is_fresh(slot.head(), &key, self.inner.bounds()).then_some((key, found))
+            self.inner.is_fresh(slot.head(), &key, self.inner.bounds()).then(|| (key.to_key(), found))
         };
         self.inner.map.iter().filter_map(fresh)
     }
@@ -68,7 +68,7 @@ impl<K: Key, V: Send + Sync + 'static> Sweep<'_, K, V> {
     }
 }
 
-impl<K, V> fmt::Debug for Sweep<'_, K, V> {
+impl<K: Key, V> fmt::Debug for Sweep<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sweep").finish_non_exhaustive()
     }

@@ -67,6 +67,8 @@ impl Hash for Hooked {
 }
 
 impl Key for Hooked {
+    type Kept = Self;
+
     fn encode(&self) -> Bytes {
         reach(self.0, At::Encode);
         self.0.encode()

@@ -1,6 +1,6 @@
 //! Landing: one step without an await, from what a load brought to the answer of all who share it.
 
-use unstale_l1::{Found, Landed, Refusal, Tick};
+use unstale_l1::{Found, Landed, Probe, Refusal, Tick};
 
 use super::running::{Led, LedKey};
 use super::second_level::Stock;
@@ -57,7 +57,8 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
             let since_ms = u64::from(began.0.saturating_sub(1)) * Tick::MILLIS;
             let is_overtaken = refusal == FillRefusal::Overtaken;
             self.report_of(CacheEvent::FillRefused(refusal), || {
-                let act = || self.shared().origins.act_on(&self.inner.name, &key.encode(), &tags, since_ms);
+                let act =
+                    || self.shared().origins.act_on(&self.inner.name, &key.key_bytes(), &tags, since_ms);
                 is_overtaken.then(act).flatten()
             });
         }
@@ -81,7 +82,7 @@ impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
         let (stock, grant) = *stock;
         if let Some(level) = &self.inner.level {
             let value = found.value();
-            level.fill(&key.encode(), value.as_ref().map(|handle| handle.value()), stock, grant).await;
+            level.fill(&key.key_bytes(), value.as_ref().map(|handle| handle.value()), stock, grant).await;
         }
     }
 }

@@ -81,7 +81,13 @@ impl<'c, K: Key, V: Send + Sync + 'static> Running<'c, K, V> {
         leads: Few<Led<K, V>>,
         loading: Loading<V>,
     ) -> Self {
-        Self { cache: Cow::Borrowed(cache), leads, stage: Stage::Loading(loading), caller: Caller::Waits, pause }
+        Self {
+            cache: Cow::Borrowed(cache),
+            leads,
+            stage: Stage::Loading(loading),
+            caller: Caller::Waits,
+            pause,
+        }
     }
 
     /// Goes on as a task of the node; the outcome reaches whoever waits for the flight.

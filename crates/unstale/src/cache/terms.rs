@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
-use unstale_l1::{NewEntry, Recorded, Records, ScopeOf, Tick};
+use unstale_l1::{NewEntry, Probe, Recorded, Records, ScopeOf, Tick};
 
 use super::load::{Load, Notes, Said};
 use super::loaded::{Answer, Embodied};
@@ -163,7 +163,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
 
     /// What the store has for one key. While another process loads it, this waits for that: as long as a turn lasts, and no
     /// longer than the hard timeout; then it is loaded here all the same.
-    pub(crate) async fn stock_of(&self, key: &K, old: Old) -> StoreRead<V> {
+    pub(crate) async fn stock_of(&self, key: &K::Kept, old: Old) -> StoreRead<V> {
         // Nothing to be boxed without a store.
         let Some(level) = self.level() else { return StoreRead::NONE };
         let turn = level.limits.turn;
@@ -173,8 +173,14 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
     }
 
     /// What the store has for each key, with a limit to the wait for other processes.
-    pub(crate) async fn stocks_of(&self, keys: &[K], old: Old, patience: Duration) -> Vec<StoreRead<V>> {
-        let mut reads = self.read_store(keys, old).await;
+    pub(crate) async fn stocks_of<Q: Probe<K>>(
+        &self,
+        keys: &[Q],
+        old: Old,
+        patience: Duration,
+    ) -> Vec<StoreRead<V>> {
+        let keys: Vec<Bytes> = keys.iter().map(Probe::key_bytes).collect();
+        let mut reads = self.read_store(&keys, old).await;
         let began = Instant::now();
         let mut pause = POLL_MIN;
         let mut is_first = true;
@@ -192,14 +198,14 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
             // Not all at once: they began to wait together.
             sleep(pause.mul_f64(0.5 + self.cache.shared().random() as f64 / u64::MAX as f64)).await;
             pause = (pause * 2).min(POLL_MAX);
-            let again: Vec<K> = awaited.iter().map(|&index| keys[index].clone()).collect();
+            let again: Vec<Bytes> = awaited.iter().map(|&index| keys[index].clone()).collect();
             for (index, read) in awaited.into_iter().zip(self.read_store(&again, old).await) {
                 reads[index] = read;
             }
         }
     }
 
-    async fn read_store(&self, keys: &[K], old: Old) -> Vec<StoreRead<V>> {
+    async fn read_store(&self, keys: &[Bytes], old: Old) -> Vec<StoreRead<V>> {
         let Some(level) = self.level() else {
             return keys.iter().map(|_| StoreRead::NONE).collect();
         };
@@ -207,8 +213,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
             Old::StandsIn => level.limits.soft.unwrap_or(level.limits.hard),
             Old::None => level.limits.hard,
         };
-        let keys: Vec<Bytes> = keys.iter().map(Key::encode).collect();
-        level.read(&keys, limit).await
+        level.read(keys, limit).await
     }
 
     /// The store, if this load reads it.

@@ -118,6 +118,8 @@ async fn keys_of_own_types_are_looked_up_by_what_they_are() {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     struct UserId(u64);
     impl Key for UserId {
+        type Kept = Self;
+
         fn encode(&self) -> bytes::Bytes {
             self.0.encode()
         }

@@ -175,6 +175,8 @@ async fn what_a_dead_node_may_have_written_is_revalidated_and_its_successor_is_a
 struct Unlucky(u8);
 
 impl Key for Unlucky {
+    type Kept = Self;
+
     fn encode(&self) -> Bytes {
         self.0.encode()
     }
