@@ -169,12 +169,16 @@ impl ActLog {
     ///
     /// # Panics
     /// Without acts: there would be no number to give.
+    #[inline]
     pub fn append_untold(&mut self, acts: u64, wall_ms: u64) -> Appended {
         let appended = self.number(acts, wall_ms);
-        self.outbox.push_untold(appended);
+        if !self.outbox.extend_untold(appended) {
+            self.outbox.push_untold(appended);
+        }
         appended
     }
 
+    #[inline]
     fn number(&mut self, acts: u64, wall_ms: u64) -> Appended {
         assert!(acts > 0, "an append without acts");
         // number-at-call: whoever reads `last` from now on, a beat for instance, sees these acts as announced (P-3).
@@ -291,17 +295,23 @@ impl Outbox {
         }
     }
 
-    fn push_untold(&mut self, appended: Appended) {
+    /// Whether there is a frame that stands for these acts, too.
+    #[inline]
+    fn extend_untold(&mut self, appended: Appended) -> bool {
         match self.frames.last_mut() {
             Some(tail) if tail.stream == appended.stream => {
                 tail.range.last = appended.range.last;
                 tail.stamp = appended.stamp;
+                true
             }
-            Some(_) | None => {
-                let everything = Act { verb: Verb::Remove, subject: Subject::All };
-                self.push_frame(appended, appended.range, vec![everything], Batch::Loose, Voided::Yes);
-            }
+            Some(_) | None => false,
         }
+    }
+
+    #[cold]
+    fn push_untold(&mut self, appended: Appended) {
+        let everything = Act { verb: Verb::Remove, subject: Subject::All };
+        self.push_frame(appended, appended.range, vec![everything], Batch::Loose, Voided::Yes);
     }
 
     fn push_frame(&mut self, appended: Appended, range: Range, acts: Vec<Act>, batch: Batch, voided: Voided) {

@@ -166,11 +166,12 @@ impl Shared {
 
     /// To be called after acts were applied here and got their numbers: wakes the driver, and tells whether they are
     /// announced (P-31). `present` says whether something was there for them to end.
+    #[inline]
     pub(crate) fn receipt(&self, appended: &Appended, present: bool) -> Receipt {
         // With nobody to tell, the next tick is soon enough, unless the log fills up: waking another thread takes longer than
         // the act.
-        let fills =
-            (appended.range.first.0 - 1) / Self::UNHEARD_MAX != appended.range.last.0 / Self::UNHEARD_MAX;
+        let fills = self.domain.tells()
+            && (appended.range.first.0 - 1) / Self::UNHEARD_MAX != appended.range.last.0 / Self::UNHEARD_MAX;
         if fills || self.words.is_heard() {
             self.wake.notify_one();
         }
