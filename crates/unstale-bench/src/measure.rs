@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::reader::{Subject, Work};
-use crate::workload::Workload;
+use crate::workload::{Ask, BenchKey, Workload};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +67,8 @@ impl fmt::Display for Problem {
 }
 
 /// Nanoseconds per read of each subject, one value per round. On several threads it is the time of one thread's read.
-pub(crate) fn reads<K>(
-    subjects: &[Box<dyn Subject>],
+pub(crate) fn reads<K: BenchKey>(
+    subjects: &[Box<dyn Subject<K>>],
     workload: &Workload<K>,
     plan: Plan,
 ) -> Result<Vec<Vec<f64>>, Problem> {
@@ -84,11 +84,11 @@ pub(crate) fn reads<K>(
     Ok(figures)
 }
 
-fn one_round<K>(subject: &dyn Subject, workload: &Workload<K>) -> Result<f64, Problem> {
+fn one_round<K: BenchKey>(subject: &dyn Subject<K>, workload: &Workload<K>) -> Result<f64, Problem> {
     let asked: usize = workload.orders.iter().map(|order| order.len()).sum();
     let start = Barrier::new(workload.orders.len());
-    let mut readers: Vec<Work> = workload.orders.iter().map(|_| subject.read()).collect();
-    let timed = |read: &mut Work, order: &[u32]| {
+    let mut readers: Vec<Work<K>> = workload.orders.iter().map(|_| subject.read()).collect();
+    let timed = |read: &mut Work<K>, order: &[Ask<K>]| {
         start.wait();
         let began = Instant::now();
         let right = read(order);
@@ -111,13 +111,16 @@ fn one_round<K>(subject: &dyn Subject, workload: &Workload<K>) -> Result<f64, Pr
 }
 
 /// Nanoseconds of single reads; the clock that takes them is in each.
-pub(crate) fn single_reads(subject: &dyn Subject, order: &[u32]) -> Result<Vec<f64>, Problem> {
+pub(crate) fn single_reads<K: BenchKey>(
+    subject: &dyn Subject<K>,
+    order: &[Ask<K>],
+) -> Result<Vec<f64>, Problem> {
     let mut read = subject.read();
     let mut times = Vec::with_capacity(order.len());
     let mut right = 0;
-    for index in order.chunks(1) {
+    for ask in order.chunks(1) {
         let began = Instant::now();
-        let hit = read(index);
+        let hit = read(ask);
         times.push(began.elapsed().as_nanos() as f64);
         right += hit;
     }
@@ -128,7 +131,7 @@ pub(crate) fn single_reads(subject: &dyn Subject, order: &[u32]) -> Result<Vec<f
 }
 
 /// Allocations per read, of one pass over `order` on this thread.
-pub(crate) fn allocations(read: &mut Work, order: &[u32]) -> f64 {
+pub(crate) fn allocations<K: BenchKey>(read: &mut Work<K>, order: &[Ask<K>]) -> f64 {
     let info = allocation_counter::measure(|| {
         read(order);
     });

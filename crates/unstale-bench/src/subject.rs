@@ -66,7 +66,6 @@ impl<K: BenchKey> Solo<K> {
 
 /// Reads by `get`.
 pub(crate) struct Get<K: BenchKey> {
-    keys: Arc<Vec<K>>,
     solo: Arc<Solo<K>>,
 }
 
@@ -76,32 +75,32 @@ impl<K: BenchKey> Get<K> {
         Maker { name: "unstale", make: Self::make }
     }
 
-    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject> {
+    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
         let solo = if fill == Fill::Full { Solo::filled(keys) } else { Solo::new(keys.len()) };
-        Box::new(Self { keys: keys.clone(), solo: Arc::new(solo) })
+        Box::new(Self { solo: Arc::new(solo) })
     }
 }
 
-impl<K: BenchKey> Subject for Get<K> {
+impl<K: BenchKey> Subject<K> for Get<K> {
     fn name(&self) -> &'static str {
         "unstale"
     }
 
-    fn read(&self) -> Work {
-        let (keys, cache) = (self.keys.clone(), self.solo.cache.clone());
-        each(move |index| {
-            cache.get(&keys[index as usize]).is_some_and(|value| workload::is_value(value.as_slice(), index))
+    fn read(&self) -> Work<K> {
+        let cache = self.solo.cache.clone();
+        each(move |ask| {
+            cache.get(ask.key()).is_some_and(|value| workload::is_value(value.as_slice(), ask.index))
         })
     }
 
-    fn set(&self) -> Option<Work> {
-        let (keys, solo) = (self.keys.clone(), self.solo.clone());
+    fn set(&self) -> Option<Work<K>> {
+        let solo = self.solo.clone();
         Some(Box::new(move |order| {
             solo.runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
+                for ask in order {
                     let receipt =
-                        solo.cache.set(keys[index as usize].clone(), workload::value(index as usize)).await;
+                        solo.cache.set(ask.key().to_owned(), workload::value(ask.index as usize)).await;
                     right += usize::from(receipt.is_ok());
                 }
                 right
@@ -109,14 +108,13 @@ impl<K: BenchKey> Subject for Get<K> {
         }))
     }
 
-    fn load(&self) -> Option<Work> {
-        Some(loads(&self.keys, &self.solo))
+    fn load(&self) -> Option<Work<K>> {
+        Some(loads(&self.solo))
     }
 }
 
 /// Reads by `get_or_load`.
 pub(crate) struct GetOrLoad<K: BenchKey> {
-    keys: Arc<Vec<K>>,
     solo: Arc<Solo<K>>,
     key: PhantomData<K>,
 }
@@ -127,33 +125,33 @@ impl<K: BenchKey> GetOrLoad<K> {
         Maker { name: "unstale-load", make: Self::make }
     }
 
-    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject> {
+    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
         let solo = if fill == Fill::Full { Solo::filled(keys) } else { Solo::new(keys.len()) };
-        Box::new(Self { keys: keys.clone(), solo: Arc::new(solo), key: PhantomData })
+        Box::new(Self { solo: Arc::new(solo), key: PhantomData })
     }
 }
 
-impl<K: BenchKey> Subject for GetOrLoad<K> {
+impl<K: BenchKey> Subject<K> for GetOrLoad<K> {
     fn name(&self) -> &'static str {
         "unstale-load"
     }
 
-    fn read(&self) -> Work {
-        loads(&self.keys, &self.solo)
+    fn read(&self) -> Work<K> {
+        loads(&self.solo)
     }
 }
 
-fn loads<K: BenchKey>(keys: &Arc<Vec<K>>, solo: &Arc<Solo<K>>) -> Work {
-    let (keys, solo) = (keys.clone(), solo.clone());
+fn loads<K: BenchKey>(solo: &Arc<Solo<K>>) -> Work<K> {
+    let solo = solo.clone();
     Box::new(move |order| {
         solo.runtime.block_on(async {
             let mut right = 0;
-            for &index in order {
-                let load = move |_| async move {
-                    Ok::<_, std::convert::Infallible>(workload::value(index as usize))
-                };
-                let value = solo.cache.get_or_load(&keys[index as usize], load).await;
-                right += usize::from(value.is_ok_and(|value| workload::is_value(value.as_slice(), index)));
+            for ask in order {
+                let index = ask.index as usize;
+                let load = move |_| async move { Ok::<_, std::convert::Infallible>(workload::value(index)) };
+                let value = solo.cache.get_or_load(ask.key(), load).await;
+                right +=
+                    usize::from(value.is_ok_and(|value| workload::is_value(value.as_slice(), ask.index)));
             }
             right
         })
@@ -162,7 +160,6 @@ fn loads<K: BenchKey>(keys: &Arc<Vec<K>>, solo: &Arc<Solo<K>>) -> Work {
 
 /// Entries with subjects: two tags each, or three dependencies each.
 pub(crate) struct With {
-    keys: Arc<Vec<String>>,
     solo: Arc<Solo<String>>,
 }
 
@@ -177,7 +174,7 @@ impl With {
         Maker { name: "unstale", make: |keys, _| Self::loaded(keys, Subjects::ThreeDependencies) }
     }
 
-    fn loaded(keys: &Arc<Vec<String>>, subjects: Subjects) -> Box<dyn Subject> {
+    fn loaded(keys: &Arc<Vec<String>>, subjects: Subjects) -> Box<dyn Subject<String>> {
         let solo = Solo::<String>::new(keys.len());
         let parts: Cache<u64, u8> = solo.node.cache("parts").build().expect("a first cache of its name");
         solo.runtime.block_on(async {
@@ -201,7 +198,7 @@ impl With {
                 assert!(solo.cache.get_or_load(key, load).await.is_ok(), "a load that cannot fail");
             }
         });
-        Box::new(Self { keys: keys.clone(), solo: Arc::new(solo) })
+        Box::new(Self { solo: Arc::new(solo) })
     }
 }
 
@@ -211,15 +208,15 @@ enum Subjects {
     ThreeDependencies,
 }
 
-impl Subject for With {
+impl Subject<String> for With {
     fn name(&self) -> &'static str {
         "unstale"
     }
 
-    fn read(&self) -> Work {
-        let (keys, cache) = (self.keys.clone(), self.solo.cache.clone());
-        each(move |index| {
-            cache.get(&keys[index as usize]).is_some_and(|value| workload::is_value(value.as_slice(), index))
+    fn read(&self) -> Work<String> {
+        let cache = self.solo.cache.clone();
+        each(move |ask| {
+            cache.get(ask.key()).is_some_and(|value| workload::is_value(value.as_slice(), ask.index))
         })
     }
 }

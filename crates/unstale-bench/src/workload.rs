@@ -1,5 +1,8 @@
 //! What every subject is given: the same keys, the same values, the same order of access.
 
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Entries, unless a case says otherwise.
@@ -12,12 +15,28 @@ pub(crate) const VALUE_BYTES: usize = 256;
 const ZIPF: f64 = 0.99;
 
 /// A key of a workload, text or an integer.
-pub(crate) trait BenchKey: unstale::Key {
+pub(crate) trait BenchKey: unstale::Key + Borrow<Self::Asked> {
+    /// What is asked by.
+    type Asked: Hash + Eq + ToOwned<Owned = Self> + unstale::Probe<Self> + ?Sized + 'static;
+
+    /// The same as readers hold it: one for each key, which all of them share.
+    type Shared: Borrow<Self::Asked> + Clone + fmt::Debug + PartialEq + Send + Sync;
+
     /// The key of an index.
     fn of(index: usize) -> Self;
+
+    /// What readers of this key hold.
+    fn shared(&self) -> Self::Shared;
 }
 
 impl BenchKey for String {
+    type Asked = str;
+    type Shared = Arc<str>;
+
+    fn shared(&self) -> Arc<str> {
+        Arc::from(self.as_str())
+    }
+
     fn of(index: usize) -> Self {
         let mut random = Random::new(index as u64);
         format!("{:016x}{:08x}", random.next(), random.next() as u32)
@@ -25,30 +44,58 @@ impl BenchKey for String {
 }
 
 impl BenchKey for u64 {
+    type Asked = Self;
+    type Shared = Self;
+
+    fn shared(&self) -> Self {
+        *self
+    }
+
     fn of(index: usize) -> Self {
         Random::new(index as u64).next()
     }
 }
 
+/// One access: a key, and its index, which its value carries.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ask<K: BenchKey> {
+    key: K::Shared,
+    /// The index.
+    pub(crate) index: u32,
+}
+
+impl<K: BenchKey> Ask<K> {
+    /// What to ask by.
+    pub(crate) fn key(&self) -> &K::Asked {
+        self.key.borrow()
+    }
+}
+
 /// Keys and an order of access to them.
 #[derive(Clone, Debug)]
-pub(crate) struct Workload<K> {
-    /// The keys; the value of a key carries its index.
+pub(crate) struct Workload<K: BenchKey> {
+    /// The keys.
     pub(crate) keys: Arc<Vec<K>>,
-    /// Indices in the order of access, one list per thread.
-    pub(crate) orders: Vec<Arc<Vec<u32>>>,
+    /// What is asked for, one list per thread. Each names its keys itself, as the live node of FusionCache does when it measures
+    /// itself: to look them up by their indices would cost a line of memory for each access, which is not the subject's.
+    pub(crate) orders: Vec<Arc<Vec<Ask<K>>>>,
+}
+
+/// Every key once, as they come.
+pub(crate) fn in_order<K: BenchKey>(keys: &[K]) -> Vec<Ask<K>> {
+    keys.iter().enumerate().map(|(index, key)| Ask { key: key.shared(), index: index as u32 }).collect()
 }
 
 impl<K: BenchKey> Workload<K> {
     /// `operations` zipf accesses to `entries` keys by each of `threads` threads.
     pub(crate) fn zipf(entries: usize, operations: usize, threads: usize) -> Self {
-        let keys = Arc::new((0..entries).map(K::of).collect());
-        let table = cumulative(entries);
+        let keys: Arc<Vec<K>> = Arc::new((0..entries).map(K::of).collect());
+        let (table, all) = (cumulative(entries), in_order(&keys));
         let order = |thread: usize| {
             let mut random = Random::new(0x5eed + thread as u64);
             let pick = |_| {
                 let share = random.unit();
-                table.partition_point(|&below| below < share).min(entries - 1) as u32
+                all[table.partition_point(|&below| below < share).min(entries - 1)].clone()
             };
             Arc::new((0..operations).map(pick).collect())
         };
@@ -57,8 +104,9 @@ impl<K: BenchKey> Workload<K> {
 
     /// Every access to the one key there is.
     pub(crate) fn hot(operations: usize, threads: usize) -> Self {
-        let order = Arc::new(vec![0; operations]);
-        Self { keys: Arc::new(vec![K::of(0)]), orders: vec![order; threads] }
+        let keys = Arc::new(vec![K::of(0)]);
+        let order = Arc::new(vec![in_order(&keys).remove(0); operations]);
+        Self { keys, orders: vec![order; threads] }
     }
 }
 
@@ -137,7 +185,7 @@ mod tests {
         let two = Workload::<u64>::zipf(1_000, 10_000, 2);
         assert_eq!(one.orders, two.orders);
         assert_ne!(one.orders[0], one.orders[1]);
-        let hits = one.orders[0].iter().filter(|&&index| index == 0).count();
+        let hits = one.orders[0].iter().filter(|ask| ask.index == 0).count();
         assert!(
             (1_000..2_000).contains(&hits),
             "zipf 0.99 over 1,000 keys gives the first about 13 %, not {hits}"

@@ -12,7 +12,7 @@ use unstale_l1::{Domain, DomainConfig, LocalActs, NewEntry, Table, TableConfig, 
 use crate::measure::{Plan, Problem};
 use crate::reader::{self, Hasher};
 use crate::report::{Report, quantile};
-use crate::workload::{self, BenchKey as _, ENTRIES, Random, VALUE_BYTES, Workload};
+use crate::workload::{self, Ask, BenchKey as _, ENTRIES, Random, VALUE_BYTES, Workload};
 
 const BENCH: &str = "apply";
 const BATCH: usize = 256;
@@ -134,10 +134,10 @@ fn one_mixed_round<T: Target>(plan: Plan, counted: bool, mixed: &mut Mixed) -> R
     let target = T::holding(&keys, keys.len());
     let order = Workload::<String>::zipf(stay, plan.operations(ENTRIES), 1).orders.remove(0);
     let acted: Vec<&String> = keys[stay..].iter().collect();
-    let quiet = Reads::until(&target, &keys, &order, |passes| passes == 2)?;
+    let quiet = Reads::until(&target, &order, |passes| passes == 2)?;
     let done = AtomicBool::new(false);
     let (busy, took) = thread::scope(|scope| {
-        let reading = scope.spawn(|| Reads::until(&target, &keys, &order, |_| done.load(Ordering::Acquire)));
+        let reading = scope.spawn(|| Reads::until(&target, &order, |_| done.load(Ordering::Acquire)));
         let took = apply_all(&target, &acted);
         done.store(true, Ordering::Release);
         (reading.join(), took)
@@ -157,17 +157,16 @@ impl Reads {
     /// Reads in this order, again and again, until enough; whether it is enough is asked every 256 reads.
     fn until<T: Target>(
         target: &T,
-        keys: &[String],
-        order: &[u32],
+        order: &[Ask<String>],
         enough: impl Fn(usize) -> bool,
     ) -> Result<Self, Problem> {
         let mut times = Vec::with_capacity(1 << 20);
         let mut right = 0;
         'all: for pass in 1.. {
             for chunk in order.chunks(256) {
-                for &index in chunk {
+                for ask in chunk {
                     let began = Instant::now();
-                    let hit = target.reads(&keys[index as usize], index);
+                    let hit = target.reads(ask.key(), ask.index);
                     times.push(began.elapsed().as_nanos() as f64);
                     right += usize::from(hit);
                 }

@@ -7,7 +7,7 @@ use crate::measure::{self, Plan, Problem};
 use crate::reader::{Engine, Fill, Maker};
 use crate::report::Report;
 use crate::subject::Get;
-use crate::workload::BenchKey as _;
+use crate::workload::{self, BenchKey as _};
 
 const ENTRIES: usize = 100_000;
 
@@ -15,7 +15,7 @@ const ENTRIES: usize = 100_000;
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
     let entries = plan.operations(ENTRIES);
     let keys: Arc<Vec<String>> = Arc::new((0..entries).map(String::of).collect());
-    let order: Vec<u32> = (0..entries as u32).collect();
+    let order = workload::in_order(&keys);
     let makers = makers();
     let mut figures = vec![Vec::new(); makers.len()];
     let mut allocations = vec![None; makers.len()];

@@ -6,7 +6,7 @@ use crate::measure::{Plan, Problem};
 use crate::reader::{Engine, Fill, Maker};
 use crate::report::Report;
 use crate::subject::Get;
-use crate::workload::BenchKey as _;
+use crate::workload::{self, BenchKey as _};
 
 /// The one case; what a rival allocates on threads of its own is not counted, which favours it.
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
@@ -36,8 +36,7 @@ fn bytes(maker: &Maker<String>, entries: usize) -> Result<f64, Problem> {
     let keys: Arc<Vec<String>> = Arc::new((0..entries).map(String::of).collect());
     let mut subject = None;
     let info = allocation_counter::measure(|| subject = Some((maker.make)(&keys, Fill::Full)));
-    let order: Vec<u32> = (0..entries as u32).collect();
-    let right = subject.map_or(0, |subject| subject.read()(&order));
+    let right = subject.map_or(0, |subject| subject.read()(&workload::in_order(&keys)));
     if right != entries {
         return Err(Problem::Wrong { subject: maker.name, right, asked: entries });
     }

@@ -12,13 +12,12 @@ use crate::workload;
 
 /// amalgam-cache without a second level.
 pub(crate) struct Amalgam {
-    keys: Arc<Vec<String>>,
     cache: Cache<Arc<[u8]>>,
 }
 
 impl Amalgam {
     /// amalgam-cache as a subject.
-    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> Box<dyn Subject> {
+    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> Box<dyn Subject<String>> {
         let options = EntryOptions::new(Duration::from_secs(3_600));
         let cache = Cache::builder().default_options(options).try_build().expect("its defaults build");
         if fill == Fill::Full {
@@ -31,37 +30,37 @@ impl Amalgam {
                 }
             });
         }
-        Box::new(Self { keys: keys.clone(), cache })
+        Box::new(Self { cache })
     }
 }
 
-impl Subject for Amalgam {
+impl Subject<String> for Amalgam {
     fn name(&self) -> &'static str {
         "amalgam-cache"
     }
 
-    fn read(&self) -> Work {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn read(&self) -> Work<String> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let value = cache.try_get(&keys[index as usize]).into_future().await;
+                for ask in order {
+                    let value = cache.try_get(ask.key()).into_future().await;
                     let value = value.ok().and_then(|found| found.as_ref().map(Arc::clone));
-                    right += usize::from(value.is_some_and(|value| workload::is_value(&value, index)));
+                    right += usize::from(value.is_some_and(|value| workload::is_value(&value, ask.index)));
                 }
                 right
             })
         })
     }
 
-    fn set(&self) -> Option<Work> {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn set(&self) -> Option<Work<String>> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Some(Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let set = cache.set(&keys[index as usize], workload::shared_value(index as usize)).await;
+                for ask in order {
+                    let set = cache.set(ask.key(), workload::shared_value(ask.index as usize)).await;
                     right += usize::from(set.is_ok());
                 }
                 right
@@ -69,17 +68,18 @@ impl Subject for Amalgam {
         }))
     }
 
-    fn load(&self) -> Option<Work> {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn load(&self) -> Option<Work<String>> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Some(Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
+                for ask in order {
+                    let index = ask.index as usize;
                     let load = move |_| async move {
-                        Ok::<_, std::convert::Infallible>(workload::shared_value(index as usize))
+                        Ok::<_, std::convert::Infallible>(workload::shared_value(index))
                     };
-                    let value = cache.get_or_set(&keys[index as usize], load).await;
-                    right += usize::from(value.is_ok_and(|value| workload::is_value(&value, index)));
+                    let value = cache.get_or_set(ask.key(), load).await;
+                    right += usize::from(value.is_ok_and(|value| workload::is_value(&value, ask.index)));
                 }
                 right
             })

@@ -10,13 +10,12 @@ use crate::workload;
 
 /// hydracache's local cache.
 pub(crate) struct Hydracache {
-    keys: Arc<Vec<String>>,
     cache: HydraCache,
 }
 
 impl Hydracache {
     /// hydracache as a subject.
-    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> Box<dyn Subject> {
+    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> Box<dyn Subject<String>> {
         // Its capacity counts bytes.
         let cache = HydraCache::local().max_capacity(room(keys.len()) as u64 * 1_024).build();
         if fill == Fill::Full {
@@ -26,7 +25,7 @@ impl Hydracache {
                 }
             });
         }
-        Box::new(Self { keys: keys.clone(), cache })
+        Box::new(Self { cache })
     }
 }
 
@@ -39,20 +38,20 @@ fn is_text(value: &str, index: u32) -> bool {
     value.len() == workload::VALUE_BYTES && value.trim_start_matches('0').parse().unwrap_or(0) == index
 }
 
-impl Subject for Hydracache {
+impl Subject<String> for Hydracache {
     fn name(&self) -> &'static str {
         "hydracache"
     }
 
-    fn read(&self) -> Work {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn read(&self) -> Work<String> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let value = cache.get::<String>(&keys[index as usize]).await;
+                for ask in order {
+                    let value = cache.get::<String>(ask.key()).await;
                     right += usize::from(
-                        value.is_ok_and(|value| value.is_some_and(|value| is_text(&value, index))),
+                        value.is_ok_and(|value| value.is_some_and(|value| is_text(&value, ask.index))),
                     );
                 }
                 right
@@ -60,14 +59,13 @@ impl Subject for Hydracache {
         })
     }
 
-    fn set(&self) -> Option<Work> {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn set(&self) -> Option<Work<String>> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Some(Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let put =
-                        cache.put(&keys[index as usize], text(index as usize), CacheOptions::new()).await;
+                for ask in order {
+                    let put = cache.put(ask.key(), text(ask.index as usize), CacheOptions::new()).await;
                     right += usize::from(put.is_ok());
                 }
                 right
@@ -75,15 +73,16 @@ impl Subject for Hydracache {
         }))
     }
 
-    fn load(&self) -> Option<Work> {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn load(&self) -> Option<Work<String>> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Some(Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let load = move || async move { Ok::<_, std::convert::Infallible>(text(index as usize)) };
-                    let value = cache.get_or_load(&keys[index as usize], CacheOptions::new(), load).await;
-                    right += usize::from(value.is_ok_and(|value: String| is_text(&value, index)));
+                for ask in order {
+                    let index = ask.index as usize;
+                    let load = move || async move { Ok::<_, std::convert::Infallible>(text(index)) };
+                    let value = cache.get_or_load(ask.key(), CacheOptions::new(), load).await;
+                    right += usize::from(value.is_ok_and(|value: String| is_text(&value, ask.index)));
                 }
                 right
             })

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use crate::reader::{Fill, Hasher, Subject, Work, each, room};
 use crate::rivals::runtime;
-use crate::workload::{self, BenchKey};
+use crate::workload::{self, Ask, BenchKey};
 
 /// moka's synchronous cache.
 pub(crate) struct Sync<K> {
-    keys: Arc<Vec<K>>,
     cache: moka::sync::Cache<K, Arc<[u8]>, Hasher>,
 }
 
 impl<K: BenchKey> Sync<K> {
     /// moka as a subject, with nothing left in its own queues.
-    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject> {
+    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
         let cache = moka::sync::Cache::builder()
             .max_capacity(room(keys.len()) as u64)
             .build_with_hasher(Hasher::default());
@@ -24,49 +23,45 @@ impl<K: BenchKey> Sync<K> {
             }
             cache.run_pending_tasks();
         }
-        Box::new(Self { keys: keys.clone(), cache })
+        Box::new(Self { cache })
     }
 }
 
-impl<K: BenchKey> Subject for Sync<K> {
+impl<K: BenchKey> Subject<K> for Sync<K> {
     fn name(&self) -> &'static str {
         "moka-sync"
     }
 
-    fn read(&self) -> Work {
-        let (keys, cache) = (self.keys.clone(), self.cache.clone());
-        each(move |index| {
-            cache.get(&keys[index as usize]).is_some_and(|value| workload::is_value(&value, index))
-        })
+    fn read(&self) -> Work<K> {
+        let cache = self.cache.clone();
+        each(move |ask| cache.get(ask.key()).is_some_and(|value| workload::is_value(&value, ask.index)))
     }
 
-    fn set(&self) -> Option<Work> {
-        let (keys, cache) = (self.keys.clone(), self.cache.clone());
-        Some(each(move |index| {
-            cache.insert(keys[index as usize].clone(), workload::shared_value(index as usize));
+    fn set(&self) -> Option<Work<K>> {
+        let cache = self.cache.clone();
+        Some(each(move |ask: &Ask<K>| {
+            cache.insert(ask.key().to_owned(), workload::shared_value(ask.index as usize));
             true
         }))
     }
 
-    fn load(&self) -> Option<Work> {
-        let (keys, cache) = (self.keys.clone(), self.cache.clone());
-        Some(each(move |index| {
-            let value =
-                cache.get_with_by_ref(&keys[index as usize], || workload::shared_value(index as usize));
-            workload::is_value(&value, index)
+    fn load(&self) -> Option<Work<K>> {
+        let cache = self.cache.clone();
+        Some(each(move |ask| {
+            let value = cache.get_with_by_ref(ask.key(), || workload::shared_value(ask.index as usize));
+            workload::is_value(&value, ask.index)
         }))
     }
 }
 
 /// moka's asynchronous cache, awaited on a runtime of one thread.
 pub(crate) struct Future<K> {
-    keys: Arc<Vec<K>>,
     cache: moka::future::Cache<K, Arc<[u8]>, Hasher>,
 }
 
 impl<K: BenchKey> Future<K> {
     /// moka as a subject, with nothing left in its own queues.
-    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject> {
+    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
         let cache = moka::future::Cache::builder()
             .max_capacity(room(keys.len()) as u64)
             .build_with_hasher(Hasher::default());
@@ -78,50 +73,50 @@ impl<K: BenchKey> Future<K> {
                 cache.run_pending_tasks().await;
             });
         }
-        Box::new(Self { keys: keys.clone(), cache })
+        Box::new(Self { cache })
     }
 }
 
-impl<K: BenchKey> Subject for Future<K> {
+impl<K: BenchKey> Subject<K> for Future<K> {
     fn name(&self) -> &'static str {
         "moka-future"
     }
 
-    fn read(&self) -> Work {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn read(&self) -> Work<K> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let value = cache.get(&keys[index as usize]).await;
-                    right += usize::from(value.is_some_and(|value| workload::is_value(&value, index)));
+                for ask in order {
+                    let value = cache.get(ask.key()).await;
+                    right += usize::from(value.is_some_and(|value| workload::is_value(&value, ask.index)));
                 }
                 right
             })
         })
     }
 
-    fn set(&self) -> Option<Work> {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn set(&self) -> Option<Work<K>> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Some(Box::new(move |order| {
             runtime.block_on(async {
-                for &index in order {
-                    cache.insert(keys[index as usize].clone(), workload::shared_value(index as usize)).await;
+                for ask in order {
+                    cache.insert(ask.key().to_owned(), workload::shared_value(ask.index as usize)).await;
                 }
                 order.len()
             })
         }))
     }
 
-    fn load(&self) -> Option<Work> {
-        let (keys, cache, runtime) = (self.keys.clone(), self.cache.clone(), runtime());
+    fn load(&self) -> Option<Work<K>> {
+        let (cache, runtime) = (self.cache.clone(), runtime());
         Some(Box::new(move |order| {
             runtime.block_on(async {
                 let mut right = 0;
-                for &index in order {
-                    let load = async { workload::shared_value(index as usize) };
-                    let value = cache.get_with_by_ref(&keys[index as usize], load).await;
-                    right += usize::from(workload::is_value(&value, index));
+                for ask in order {
+                    let load = async { workload::shared_value(ask.index as usize) };
+                    let value = cache.get_with_by_ref(ask.key(), load).await;
+                    right += usize::from(workload::is_value(&value, ask.index));
                 }
                 right
             })
