@@ -86,10 +86,20 @@ pub(crate) fn in_order<K: BenchKey>(keys: &[K]) -> Vec<Ask<K>> {
     keys.iter().enumerate().map(|(index, key)| Ask { key: key.shared(), index: index as u32 }).collect()
 }
 
+/// Texts of 40 bytes, which nobody keeps in place.
+pub(crate) fn long_texts(entries: usize) -> Vec<String> {
+    (0..entries).map(|index| String::of(index) + &String::of(entries + index)[..16]).collect()
+}
+
 impl<K: BenchKey> Workload<K> {
     /// `operations` zipf accesses to `entries` keys by each of `threads` threads.
     pub(crate) fn zipf(entries: usize, operations: usize, threads: usize) -> Self {
-        let keys: Arc<Vec<K>> = Arc::new((0..entries).map(K::of).collect());
+        Self::zipf_of((0..entries).map(K::of).collect(), operations, threads)
+    }
+
+    /// The same to these keys.
+    pub(crate) fn zipf_of(keys: Vec<K>, operations: usize, threads: usize) -> Self {
+        let (entries, keys) = (keys.len(), Arc::new(keys));
         let (table, all) = (cumulative(entries), in_order(&keys));
         let order = |thread: usize| {
             let mut random = Random::new(0x5eed + thread as u64);

@@ -111,7 +111,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Clone> Lead<K, V, E> {
         self.flight.as_ref().expect("ended by whoever consumed it")
     }
 
-    /// The key that is loaded.
+    /// The key that is loaded, as tables keep it.
     pub fn key(&self) -> &K::Kept {
         &self.flight().key
     }

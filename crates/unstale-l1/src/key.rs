@@ -3,7 +3,8 @@
 use std::hash::Hash;
 
 use bytes::Bytes;
-use quick_cache::Equivalent;
+/// How what is asked by is compared with what is kept (crate `equivalent`).
+pub use quick_cache::Equivalent;
 
 mod forms;
 mod text;
@@ -38,7 +39,8 @@ pub use text::Text;
 /// assert_eq!(UserId::decode(b"7"), None);
 /// ```
 pub trait Key: Hash + Eq + Clone + Equivalent<<Self as Key>::Kept> + Send + Sync + 'static {
-    /// What tables keep of a key: `Self`, unless another form takes less memory, as [`Text`] does for a `String`.
+    /// What tables keep of a key: `Self`, unless another form takes less memory, as [`Text`] does for a `String`. It hashes and
+    /// compares as the key: see [`Kept`].
     type Kept: Kept<Self>;
 
     /// The bytes of the key.
@@ -102,8 +104,10 @@ pub trait Probe<K: Key>: Hash + Equivalent<K::Kept> + Sync {
     /// The key.
     fn to_key(&self) -> K;
 
-    /// The key as tables keep it.
-    fn to_kept(&self) -> K::Kept;
+    /// The key as tables keep it. Worth writing where the key itself need not be made for it.
+    fn to_kept(&self) -> K::Kept {
+        K::Kept::of(&self.to_key())
+    }
 
     /// Lends the key.
     fn with_key<R>(&self, read: impl FnOnce(&K) -> R) -> R {
@@ -111,15 +115,34 @@ pub trait Probe<K: Key>: Hash + Equivalent<K::Kept> + Sync {
     }
 }
 
-/// What tables keep of a key. It is all of it: two keys that differ are kept differently.
+/// What tables keep of a key. It hashes as the key does, and is equal exactly where keys are: whoever asks by the key, by a
+/// borrowed form of it or by what is kept has to find the same entry, else what was removed would be served.
 pub trait Kept<K: Key>: Probe<K> + Clone + Eq + Send + 'static {
     /// Of this key.
     fn of(key: &K) -> Self;
+
+    /// Of a key that is not needed any more.
+    fn from_key(key: K) -> Self {
+        Self::of(&key)
+    }
+
+    /// Lends that of a key.
+    fn lend<R>(key: &K, read: impl FnOnce(&Self) -> R) -> R {
+        read(&Self::of(key))
+    }
 }
 
 impl<K: Key<Kept = K>> Kept<K> for K {
     fn of(key: &K) -> Self {
         key.clone()
+    }
+
+    fn from_key(key: K) -> Self {
+        key
+    }
+
+    fn lend<R>(key: &K, read: impl FnOnce(&Self) -> R) -> R {
+        read(key)
     }
 }
 

@@ -33,7 +33,7 @@ pub use entry::{Body, Found, Handle, SUBJECTS_MAX};
 pub use fence::{Lines, SubjectRef, Token};
 pub use flight::{FlightKey, Lead, Wait, Waited};
 pub use flights::{Flights, Joined, Mark};
-pub use key::{Borrower, Kept, Key, Probe, Text};
+pub use key::{Borrower, Equivalent, Kept, Key, Probe, Text};
 #[cfg(feature = "mutations")]
 pub use mechanism::Mechanism;
 pub use new_entry::NewEntry;

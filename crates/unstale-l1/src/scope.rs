@@ -264,7 +264,8 @@ pin_project! {
 }
 
 impl<F> Scoped<F> {
-    /// Takes the scope back from a future that is not going to be polled again.
+    /// Takes the scope back from a future that is not to be polled again: without its scope that would panic, since what it
+    /// reads would go unnoticed.
     pub fn take_scope(self: Pin<&mut Self>) -> Option<Scope> {
         self.project().scope.take()
     }
@@ -275,6 +276,7 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        assert!(this.scope.is_some(), "a future was polled after its scope had been taken");
         let _lent = Lent::new(this.scope);
         this.future.poll(cx)
     }

@@ -78,9 +78,9 @@ pub use cache::Json;
 #[cfg(feature = "messagepack")]
 pub use cache::MessagePack;
 pub use cache::{
-    Bare, Borrower, Cache, CacheBuilder, Codec, EntryOptions, FailSafe, FindOrLoad, GetOrLoad, Kept, Key,
-    Load, Loaded, Lookup, Overdue, Pending, PendingMany, Probe, Raw, Read, ReadMany, ReadOrFind, ReadOrLoad,
-    Recovery, Served, Skip, StoreFills, Text, Value, WithProof,
+    Bare, Borrower, Cache, CacheBuilder, Codec, EntryOptions, Equivalent, FailSafe, FindOrLoad, GetOrLoad,
+    Kept, Key, Load, Loaded, Lookup, Overdue, Pending, PendingMany, Probe, Raw, Read, ReadMany, ReadOrFind,
+    ReadOrLoad, Recovery, Served, Skip, StoreFills, Text, Value, WithProof,
 };
 pub use error::{Error, ErrorKind};
 pub use event::{

@@ -233,7 +233,7 @@ impl Target for Engine {
             let mut acts = LocalActs::new();
             for (key, index) in keys.iter().zip(index * BATCH..) {
                 let entry = NewEntry::value(workload::value(index)).time_to_live(Tick(u32::MAX / 2));
-                table.set_in(&mut acts, key, entry);
+                table.set_in(&mut acts, key.clone(), entry);
             }
             let _ = domain.commit(acts, Batch::Whole, 0);
             domain.with_log(|log| drop(log.drain()));

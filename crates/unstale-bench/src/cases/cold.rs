@@ -11,12 +11,22 @@ use crate::workload::{self, BenchKey as _};
 
 const ENTRIES: usize = 100_000;
 
-/// The one case, with every subject that loads.
+/// Texts of 24 bytes with every subject that loads, and of 40.
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
     let entries = plan.operations(ENTRIES);
-    let keys: Arc<Vec<String>> = Arc::new((0..entries).map(String::of).collect());
+    one("string-1t", &makers(), (0..entries).map(String::of).collect(), plan, report)?;
+    one("long-1t", &ours(), workload::long_texts(entries), plan, report)
+}
+
+fn one(
+    case: &str,
+    makers: &[Maker<String>],
+    keys: Vec<String>,
+    plan: Plan,
+    report: &mut Report,
+) -> Result<(), Problem> {
+    let (entries, keys) = (keys.len(), Arc::new(keys));
     let order = workload::in_order(&keys);
-    let makers = makers();
     let mut figures = vec![Vec::new(); makers.len()];
     let mut allocations = vec![None; makers.len()];
     for round in 0..=plan.rounds {
@@ -36,18 +46,21 @@ pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
         }
     }
     for ((maker, values), allocations) in makers.iter().zip(figures).zip(allocations) {
-        report.add("cold", "string-1t", maker.name, "ns_per_op", &values);
+        report.add("cold", case, maker.name, "ns_per_op", &values);
         if let Some(allocations) = allocations {
-            report.add("cold", "string-1t", maker.name, "allocs_per_op", &[allocations]);
+            report.add("cold", case, maker.name, "allocs_per_op", &[allocations]);
         }
     }
     Ok(())
 }
 
+fn ours() -> Vec<Maker<String>> {
+    vec![Maker { name: "quick_cache", make: Engine::make }, Get::maker()]
+}
+
 /// Every subject with keys of text.
 pub(crate) fn makers() -> Vec<Maker<String>> {
-    let engine = Maker { name: "quick_cache", make: Engine::make };
-    let mut makers = vec![engine, Get::maker()];
+    let mut makers = ours();
     #[cfg(feature = "rivals")]
     {
         makers.extend(crate::rivals::generic());

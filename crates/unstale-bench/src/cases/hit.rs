@@ -7,7 +7,7 @@ use crate::measure::{self, Pictures, Plan, Problem};
 use crate::reader::{Engine, Fill, Maker, Subject};
 use crate::report::Report;
 use crate::subject::{Get, GetOrLoad, With};
-use crate::workload::{Ask, BenchKey, ENTRIES, Workload};
+use crate::workload::{self, Ask, BenchKey, ENTRIES, Workload};
 
 const OPERATIONS: usize = 400_000;
 const BENCH: &str = "hit";
@@ -16,6 +16,8 @@ const BENCH: &str = "hit";
 pub(crate) fn run(plan: Plan, report: &mut Report) -> Result<(), Problem> {
     string_1t(plan, report)?;
     let operations = plan.operations(OPERATIONS);
+    let long = Workload::zipf_of(workload::long_texts(ENTRIES), operations, 1);
+    one("long-1t", &ours(), &long, plan, report)?;
     let workload = Workload::<String>::zipf(ENTRIES, operations, 2);
     one("string-2t", &everybody(), &workload, plan, report)?;
     for (case, threads) in [("int-1t", 1), ("int-2t", 2)] {

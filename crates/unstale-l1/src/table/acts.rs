@@ -10,7 +10,7 @@ use super::{Displaced, Inner, KeyChunk, Table};
 use crate::act::Section;
 use crate::batch::{Acted, Committed, LocalActs};
 use crate::fence::{Reach, Token};
-use crate::key::{Key, Probe};
+use crate::key::{Kept, Key, Probe};
 use crate::mechanism::Mechanism;
 use crate::new_entry::NewEntry;
 use crate::registry::AnyTable;
@@ -20,39 +20,43 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Puts a value in place of whatever there is, fences older loads and what depends on the old value, and ends that value.
     /// An entry of a greater version stays. When it returns, later reads here see nothing older.
     pub fn set(&self, key: &K, entry: NewEntry<V>, told: impl Into<Told>) -> Acted {
-        let subject = self.inner.prefetched(self.inner.key_subject(key));
-        let (kept, prepared) = (key.to_kept(), self.inner.prepare(key, Tick::ZERO, entry));
-        self.act(
-            || self.key_act(key, Verb::Set),
-            told,
-            |number| self.inner.raise_for_set(subject, number),
-            |number, displaced| self.inner.set(&kept, prepared, number, displaced),
-        )
+        K::Kept::lend(key, |key| {
+            let subject = self.inner.prefetched(self.inner.key_subject(key));
+            let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+            self.act(
+                || self.key_act(key.key_bytes(), Verb::Set),
+                told,
+                |number| self.inner.raise_for_set(subject, number),
+                |number, displaced| self.inner.set(key, prepared, number, displaced),
+            )
+        })
     }
 
     /// [`Table::set`], but if there was an act on the key after `since` the value is not put in place: the key is only
     /// fenced and dropped. With `since` taken before the value was read or written at the authority, of two writers
     /// without versions the one whose value may be old does not win.
     pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, told: impl Into<Told>) -> Acted {
-        let subject = self.inner.prefetched(self.inner.key_subject(key));
-        let (kept, prepared) = (key.to_kept(), self.inner.prepare(key, Tick::ZERO, entry));
-        let is_old = Cell::new(false);
-        self.act(
-            || self.key_act(key, Verb::Set),
-            told,
-            |number| {
-                let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
-                is_old.set(checks && !self.is_unmoved_since(subject, since.0));
-                self.inner.raise_for_set(subject, number);
-            },
-            |number, displaced| {
-                if is_old.get() {
-                    self.inner.withdraw(key, number, Reach::Gone, displaced)
-                } else {
-                    self.inner.set(&kept, prepared, number, displaced)
-                }
-            },
-        )
+        K::Kept::lend(key, |key| {
+            let subject = self.inner.prefetched(self.inner.key_subject(key));
+            let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+            let is_old = Cell::new(false);
+            self.act(
+                || self.key_act(key.key_bytes(), Verb::Set),
+                told,
+                |number| {
+                    let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
+                    is_old.set(checks && !self.is_unmoved_since(subject, since.0));
+                    self.inner.raise_for_set(subject, number);
+                },
+                |number, displaced| {
+                    if is_old.get() {
+                        self.inner.withdraw(key, number, Reach::Gone, displaced)
+                    } else {
+                        self.inner.set(key, prepared, number, displaced)
+                    }
+                },
+            )
+        })
     }
 
     /// Drops the entry of a key: gone, also for fail-safe. When it returns, later reads here see nothing older.
@@ -93,7 +97,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     ) -> Option<Committed> {
         let mut acts = LocalActs::new();
         for (key, entry) in entries {
-            self.set_in(&mut acts, &key, entry);
+            self.set_in(&mut acts, key, entry);
         }
         acts.commit(&self.inner.shared, Batch::Whole, told.into())
     }
@@ -112,12 +116,13 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     }
 
     /// [`Table::set`] as part of a batch.
-    pub fn set_in(&self, acts: &mut LocalActs, key: &K, entry: NewEntry<V>) {
-        let act = self.key_act(key, Verb::Set);
-        let subject = self.inner.prefetched(self.inner.key_subject(key));
-        let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+    pub fn set_in(&self, acts: &mut LocalActs, key: K, entry: NewEntry<V>) {
+        let key = K::Kept::from_key(key);
+        let act = self.key_act(key.key_bytes(), Verb::Set);
+        let subject = self.inner.prefetched(self.inner.key_subject(&key));
+        let prepared = self.inner.prepare(&key, Tick::ZERO, entry);
         if let Some(chunk) = acts.add(act).typed_chunk(&self.inner, KeyChunk::new) {
-            chunk.add_set(key.to_kept(), subject, prepared);
+            chunk.add_set(key, subject, prepared);
         }
     }
 
@@ -156,7 +161,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     fn invalidate<Q: Probe<K> + ?Sized>(&self, key: &Q, verb: Verb, told: impl Into<Told>) -> Acted {
         let (subject, reach) = (self.inner.prefetched(self.key_subject(key)), Reach::of(verb));
         self.act(
-            || self.key_act_of(key.key_bytes(), verb),
+            || self.key_act(key.key_bytes(), verb),
             told,
             |number| self.inner.shared.fences.raise(subject, number, reach),
             |number, displaced| self.inner.withdraw(key, number, reach, displaced),
@@ -190,7 +195,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     fn invalidate_in<Q: Probe<K> + ?Sized>(&self, acts: &mut LocalActs, key: &Q, verb: Verb) {
         let bytes = key.key_bytes();
         let subject = self.inner.prefetched(self.inner.subject_of(&bytes));
-        let plan = acts.add(self.key_act_of(bytes, verb));
+        let plan = acts.add(self.key_act(bytes, verb));
         if let Some(chunk) = plan.typed_chunk(&self.inner, KeyChunk::new) {
             chunk.add_key(key.to_kept(), subject, Reach::of(verb));
         }
@@ -221,11 +226,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
         Acted { appended, present }
     }
 
-    fn key_act(&self, key: &K, verb: Verb) -> Act {
-        self.key_act_of(key.encode(), verb)
-    }
-
-    fn key_act_of(&self, key: Bytes, verb: Verb) -> Act {
+    fn key_act(&self, key: Bytes, verb: Verb) -> Act {
         Act { verb, subject: Subject::Key { cache: self.inner.name.clone(), key } }
     }
 

@@ -7,7 +7,7 @@ use unstale_core::Act;
 
 use super::{Displaced, Inner};
 use crate::fence::{Reach, SubjectRef};
-use crate::key::{Key, Probe};
+use crate::key::{Kept, Key, Probe};
 use crate::mechanism::Mechanism;
 use crate::new_entry::Prepared;
 use crate::registry::Chunk;
@@ -62,7 +62,7 @@ impl<K: Key, V: Send + Sync + 'static> Chunk for KeyChunk<K, V> {
         match K::decode(bytes) {
             Some(key) => {
                 let subject = self.table.prefetched(self.table.subject_of(bytes));
-                self.add_key(key.to_kept(), subject, reach);
+                self.add_key(K::Kept::from_key(key), subject, reach);
             }
             None => self.undecodable += 1,
         }

@@ -6,7 +6,7 @@ use super::{Displaced, Inner, Table};
 use crate::entry::{Found, Head, Slot};
 use crate::fence::SubjectRef;
 use crate::flight::Flight;
-use crate::key::{Key, Probe};
+use crate::key::Key;
 use crate::mechanism::Mechanism;
 use crate::new_entry::{Keeping, NewEntry, Origin, Prepared};
 use crate::shim::Ordering;
@@ -86,12 +86,7 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Inner<K, V> {
-    pub(super) fn prepare<Q: Probe<K> + ?Sized>(
-        &self,
-        key: &Q,
-        began: Tick,
-        entry: NewEntry<V>,
-    ) -> Prepared<V> {
+    pub(super) fn prepare(&self, key: &K::Kept, began: Tick, entry: NewEntry<V>) -> Prepared<V> {
         let now = self.shared.clock.now();
         entry.prepare(now, began, self.shared.mechanisms, |value| self.config.weight(key, value))
     }

@@ -38,7 +38,7 @@ fn a_batch_is_one_frame_over_all_caches() {
     world.load_user(7, OLD);
     let mut acts = LocalActs::new();
     world.users.remove_in(&mut acts, &7);
-    world.orders.set_in(&mut acts, &9, plain(3));
+    world.orders.set_in(&mut acts, 9, plain(3));
     world.users.expire_tag_in(&mut acts, TAG);
     world.orders.clear_in(&mut acts);
     world.users.expire_all_in(&mut acts);
@@ -58,12 +58,12 @@ fn acts_on_one_key_take_effect_in_the_order_of_the_batch() {
     let world = World::new(DomainConfig::default());
     let mut acts = LocalActs::new();
     world.users.remove_in(&mut acts, &7);
-    world.users.set_in(&mut acts, &7, plain(2));
-    world.users.set_in(&mut acts, &8, plain(2));
+    world.users.set_in(&mut acts, 7, plain(2));
+    world.users.set_in(&mut acts, 8, plain(2));
     world.users.remove_in(&mut acts, &8);
-    world.users.set_in(&mut acts, &9, plain(2));
-    world.users.set_in(&mut acts, &9, plain(3));
-    world.users.set_in(&mut acts, &10, plain(2).fail_safe(Tick(900)));
+    world.users.set_in(&mut acts, 9, plain(2));
+    world.users.set_in(&mut acts, 9, plain(3));
+    world.users.set_in(&mut acts, 10, plain(2).fail_safe(Tick(900)));
     world.users.expire_in(&mut acts, &10);
     assert!(world.domain.commit(acts, Batch::Whole, 0).is_some());
     assert_eq!([7, 8, 9, 10].map(|key| read(&world.users, key)), [Some(2), None, Some(3), None]);
@@ -120,7 +120,7 @@ fn remote_acts_find_keys_of_every_kind_by_their_bytes() {
         assert!(matches!(table.lookup(&keys[1]), Lookup::Stale(_)));
         assert!(matches!(table.lookup(&keys[2]), Lookup::Hit(_)));
     }
-    let texts = ["", "ab", "é"];
+    let texts = ["", "ab", "longer than the 24 bytes that lie in a table"];
     check(&texts.map(String::from), Some(&[0xff]));
     check(&texts.map(Arc::<str>::from), Some(&[0xff]));
     check(&texts.map(|text| text.as_bytes().to_vec()), None);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use unstale_l1::{ENTRY_OVERHEAD_BYTES, TableConfig};
+use unstale_l1::{ENTRY_OVERHEAD_BYTES, Probe, TableConfig};
 use unstale_port::Foreign;
 
 use super::codec::Codec;
@@ -309,10 +309,10 @@ impl<K: Key, V: Send + Sync + 'static> CacheBuilder<K, V> {
             return TableConfig { entries_max, ..TableConfig::default() };
         };
         let weigher = self.weigher.clone();
-        let weigh = move |key: &K, stored: Option<&Stored<V>>| match (&weigher, stored) {
-            (Some(weigher), Some(stored)) => weigher(key, stored.value()),
-            (None, Some(_)) => (size_of::<K>() + size_of::<V>()) as u64,
-            (_, None) => size_of::<K>() as u64,
+        let weigh = move |key: &K::Kept, stored: Option<&Stored<V>>| match (&weigher, stored) {
+            (Some(weigher), Some(stored)) => key.with_key(|key| weigher(key, stored.value())),
+            (None, Some(_)) => (size_of::<K::Kept>() + size_of::<V>()) as u64,
+            (_, None) => size_of::<K::Kept>() as u64,
         };
         let entries_max = self.capacity_entries.unwrap_or(bytes / ENTRY_OVERHEAD_BYTES).max(1);
         TableConfig { entries_max, bytes_max: Some((bytes, Arc::new(weigh))), ..TableConfig::default() }

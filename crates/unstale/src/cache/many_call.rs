@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
-use unstale_l1::{Absence, Joined, Probe, Waited};
+use unstale_l1::{Absence, Joined, Waited};
 
 use super::bounded::Bound;
 use super::call::{Answer, Call, Demand, Loaders, ReadProof};
@@ -315,7 +315,7 @@ impl<'k, K: Key, V: Send + Sync + 'static> Aboard<'k, K, V> {
                 trigger,
                 store: way.store(),
             };
-            let keys = leads.iter().map(|lead| lead.key().to_key()).collect();
+            let keys = self.led.iter().map(|open| open.call.key.clone()).collect();
             let job = ManyJob { terms, keys, loader: loader() };
             self.running = Some(job.run(first.call.cache, leads));
         }

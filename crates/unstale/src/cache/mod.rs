@@ -65,7 +65,7 @@ pub use load::Load;
 pub use loaded::Loaded;
 pub use many::{Bare, PendingMany, ReadMany, WithProof};
 pub use options::{EntryOptions, FailSafe, Overdue, Recovery, Skip, StoreFills};
-pub use unstale_l1::{Borrower, Kept, Key, Probe, Text};
+pub use unstale_l1::{Borrower, Equivalent, Kept, Key, Probe, Text};
 pub use value::{Lookup, Read, Served, Value};
 
 use crate::event::{CacheEvent, Event, Origin};

@@ -50,7 +50,7 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
         loaders: Loaders<V>,
         previous: Option<Value<V>>,
     ) -> Self {
-        let is_asked = terms.cache.inner.level.is_some() || previous.is_some();
+        let is_asked = terms.level().is_some() || previous.is_some();
         Self { key: is_asked.then(|| lead.shared_key()), terms, loaders, previous }
     }
 

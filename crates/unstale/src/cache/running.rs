@@ -98,7 +98,7 @@ impl<'c, K: Key, V: Send + Sync + 'static> Running<'c, K, V> {
     /// The same for one that stays where it is, and is over there.
     pub(crate) fn go_on(&mut self) {
         let rest: Running<'static, K, V> = Running {
-            cache: Cow::Owned(self.cache.clone().into_owned()),
+            cache: Cow::Owned(Cache::clone(&self.cache)),
             leads: std::mem::take(&mut self.leads),
             stage: std::mem::replace(&mut self.stage, Stage::Over),
             caller: Caller::IsGone,
@@ -119,7 +119,7 @@ impl<'c, K: Key, V: Send + Sync + 'static> Running<'c, K, V> {
         if fills.is_empty() {
             return Poll::Ready(ended);
         }
-        let cache = self.cache.clone().into_owned();
+        let cache = Cache::clone(&self.cache);
         let background = cache.inner.level.as_ref().and_then(|level| level.in_background(fills.len()));
         let filling = async move { all(fills.into_iter().map(|fill| cache.clone().fill(fill))).await };
         if let Some(counted) = background {

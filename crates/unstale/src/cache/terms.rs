@@ -217,7 +217,7 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
     }
 
     /// The store, if this load reads it.
-    fn level(&self) -> Option<&SecondLevel<V>> {
+    pub(crate) fn level(&self) -> Option<&SecondLevel<V>> {
         let uses_it = self.store == StoreUse::Used && !self.policy().skips.has(Skip::StoreRead);
         self.cache.inner.level.as_ref().filter(|_| uses_it)
     }

@@ -64,7 +64,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// How long a read waits for the write that its session token names.
     pub(crate) const SESSION_PATIENCE: Duration = Duration::from_secs(1);
-    /// How many acts may wait for the next tick while there is no link.
+    /// How many acts that are kept for others may wait for the next tick while there is no link.
     const UNHEARD_MAX: u64 = 1_024;
     /// How long a read waits for an exchange before it does without.
     const EXCHANGE_PATIENCE: Duration = Duration::from_millis(500);
@@ -168,8 +168,8 @@ impl Shared {
     /// announced (P-31). `present` says whether something was there for them to end.
     #[inline]
     pub(crate) fn receipt(&self, appended: &Appended, present: bool) -> Receipt {
-        // With nobody to tell, the next tick is soon enough, unless the log fills up: waking another thread takes longer than
-        // the act.
+        // Without a link the next tick is soon enough, unless the log fills up: waking another thread takes longer than the act.
+        // That of a node that tells nobody is one frame, and cannot fill up.
         let fills = self.domain.tells()
             && (appended.range.first.0 - 1) / Self::UNHEARD_MAX != appended.range.last.0 / Self::UNHEARD_MAX;
         if fills || self.words.is_heard() {

@@ -1,6 +1,8 @@
 //! Bounds on memory.
 
+use unstale::metrics::names;
 use unstale::{Cache, FailSafe};
+use unstale_l1::ENTRY_OVERHEAD_BYTES;
 
 use crate::world::{Database, alone, pass, seconds};
 
@@ -37,6 +39,34 @@ async fn a_cache_holds_no_more_bytes_than_allowed() {
     let huge = users.get_or_load(&5_000, Database::default().gives(vec![0; 200_000])).await.unwrap();
     assert_eq!(huge.len(), 200_000);
     assert!(users.get(&5_000).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_text_are_weighed_and_found_whatever_their_length() {
+    // F22
+    let node = alone().await;
+    let users: Cache<String, u64> = node
+        .cache("users")
+        .capacity_bytes(100_000)
+        .weigher(|key: &String, _| key.len() as u64)
+        .build()
+        .unwrap();
+    let keys = [1, 24, 25, 4_000].map(|length| "k".repeat(length));
+    for (value, key) in (0..).zip(&keys) {
+        users.get_or_load(key, Database::default().gives(value)).await.unwrap();
+        let _ = users.set(format!("{key}."), value).await.unwrap();
+    }
+    let weight = node.metrics().total(names::CACHE_WEIGHT, &[]) as u64;
+    let (texts, entries) = (2 * (1 + 24 + 25 + 4_000) + 4, 2 * keys.len() as u64);
+    assert_eq!(weight, texts + entries * ENTRY_OVERHEAD_BYTES);
+    for (value, key) in (0..).zip(&keys) {
+        assert_eq!(users.get(key).as_deref(), Some(&value));
+        assert_eq!(users.get(key.as_str()).as_deref(), Some(&value));
+        assert!(users.remove(key.as_str()).await.unwrap().present());
+        assert!(users.get(key).is_none());
+        assert!(users.expire(&format!("{key}.")).await.unwrap().present());
+    }
+    assert!(users.iter().next().is_none());
 }
 
 #[tokio::test(start_paused = true)]
