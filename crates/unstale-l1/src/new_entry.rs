@@ -15,14 +15,21 @@ pub struct NewEntry<V> {
     body: Option<Body<V>>,
     time_to_live: Tick,
     fail_safe: Tick,
-    tags: Vec<SubjectRef>,
-    version: Option<u64>,
-    age: Age,
-    parts: Recorded,
-    inherited: Vec<SubjectRef>,
     began_max: Tick,
+    age: Age,
     origin: Origin,
     keeping: Keeping,
+    /// In a box: seldom is there anything, and an entry is handed on a few times before it lands.
+    ties: Option<Box<Ties>>,
+}
+
+/// What else ends a value, and which of several it is.
+#[derive(Debug, Default)]
+struct Ties {
+    tags: Vec<SubjectRef>,
+    version: Option<u64>,
+    parts: Recorded,
+    inherited: Vec<SubjectRef>,
 }
 
 /// Whether a value is put in place at all.
@@ -64,21 +71,20 @@ impl<V> NewEntry<V> {
     }
 
     fn of(body: Option<Body<V>>) -> Self {
-        let (time_to_live, fail_safe) = (Tick::ZERO, Tick::ZERO);
-        let parts = Recorded::default();
         Self {
             body,
-            time_to_live,
-            fail_safe,
-            tags: Vec::new(),
-            version: None,
-            age: Age::OfFlight,
-            parts,
-            inherited: Vec::new(),
+            time_to_live: Tick::ZERO,
+            fail_safe: Tick::ZERO,
             began_max: Tick::LAST,
+            age: Age::OfFlight,
             origin: Origin::Read,
             keeping: Keeping::Stored,
+            ties: None,
         }
+    }
+
+    fn ties(&mut self) -> &mut Ties {
+        self.ties.get_or_insert_default()
     }
 
     /// For how many ticks from now it may be used; less if something that it was made of expires sooner.
@@ -95,13 +101,16 @@ impl<V> NewEntry<V> {
 
     /// Tags, by their places: see [`Table::tag_subject`](crate::Table::tag_subject).
     pub fn tags(mut self, tags: impl IntoIterator<Item = SubjectRef>) -> Self {
-        self.tags.extend(tags);
+        let mut tags = tags.into_iter().peekable();
+        if tags.peek().is_some() {
+            self.ties().tags.extend(tags);
+        }
         self
     }
 
     /// The authority's own version of the value: it never takes the place of one with a greater version.
-    pub const fn version(mut self, version: u64) -> Self {
-        self.version = Some(version);
+    pub fn version(mut self, version: u64) -> Self {
+        self.ties().version = Some(version);
         self
     }
 
@@ -117,12 +126,13 @@ impl<V> NewEntry<V> {
         let subjects = &confirmed.head().subjects;
         let dependencies = subjects.dependencies();
         let tags = subjects.all().len() - dependencies.len();
-        self.tags.extend(&subjects.all()[..tags]);
-        self.inherited.extend(dependencies);
+        let ties = self.ties();
+        ties.tags.extend(&subjects.all()[..tags]);
+        ties.inherited.extend(dependencies);
+        ties.version = ties.version.or(subjects.version());
         if !dependencies.is_empty() {
             self.began_max = self.began_max.min(confirmed.began());
         }
-        self.version = self.version.or(subjects.version());
         self.origin = Origin::Confirmed;
         self
     }
@@ -135,7 +145,9 @@ impl<V> NewEntry<V> {
 
     /// What the load read. A tainted scope makes the value stale: it is answered and not stored.
     pub fn parts(mut self, parts: Recorded) -> Self {
-        self.parts = parts;
+        if !parts.is_blank() {
+            self.ties().parts = parts;
+        }
         self
     }
 
@@ -149,17 +161,18 @@ impl<V> NewEntry<V> {
         weight: impl FnOnce(Option<&V>) -> u32,
     ) -> Prepared<V> {
         let weight = weight(self.body.as_ref().map(Body::value));
-        let tainted = self.parts.is_tainted() && mechanisms.on(Mechanism::Taint);
+        let Ties { tags, version, parts, inherited } = self.ties.map_or_else(Ties::default, |ties| *ties);
+        let tainted = parts.is_tainted() && mechanisms.on(Mechanism::Taint);
         let deadline = if tainted || self.time_to_live == Tick::ZERO {
             Tick::ZERO
         } else {
-            now.plus(self.time_to_live).min(self.parts.deadline())
+            now.plus(self.time_to_live).min(parts.deadline())
         };
         let began = match self.age {
-            Age::OfFlight => began.min(self.parts.began()).min(self.began_max),
+            Age::OfFlight => began.min(parts.began()).min(self.began_max),
             Age::Unknown => Tick::ZERO,
         };
-        let (refs, tags) = subjects(self.tags, self.inherited, &self.parts);
+        let (refs, tags) = subjects(tags, inherited, &parts);
         Prepared {
             body: self.body,
             weight,
@@ -167,13 +180,13 @@ impl<V> NewEntry<V> {
             ends: deadline.max(now.plus(self.fail_safe)),
             began,
             has_dependencies: refs.len() > tags,
-            overflowed: self.parts.overflowed() || refs.len() > SUBJECTS_MAX,
-            subjects: Subjects::new(&refs, tags, self.version),
+            overflowed: parts.overflowed() || refs.len() > SUBJECTS_MAX,
+            subjects: Subjects::new(&refs, tags, version),
             origin: self.origin,
             keeping: self.keeping,
             tainted,
             #[cfg(feature = "mutations")]
-            parts_token: self.parts.token(),
+            parts_token: parts.token(),
         }
     }
 }

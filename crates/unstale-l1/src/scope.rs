@@ -203,6 +203,14 @@ impl Recorded {
         self.subjects.iter().copied()
     }
 
+    /// Whether nothing was read, and nothing said.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.subjects.is_empty()
+            && !self.overflow
+            && !self.tainted
+            && (self.deadline, self.began) == (Tick::LAST, Tick::LAST)
+    }
+
     /// Whether there were more than [`SUBJECTS_MAX`]: the value cannot be stored.
     pub const fn overflowed(&self) -> bool {
         self.overflow
