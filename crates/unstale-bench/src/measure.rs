@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-use crate::reader::{Subject, Work};
+use crate::reader::{BoxSubject, Subject, Work};
 use crate::workload::{Ask, BenchKey, Workload};
 
 /// How much is measured.
@@ -68,7 +68,7 @@ impl fmt::Display for Problem {
 
 /// Nanoseconds per read of each subject, one value per round. On several threads it is the time of one thread's read.
 pub(crate) fn reads<K: BenchKey>(
-    subjects: &[Box<dyn Subject<K>>],
+    subjects: &[BoxSubject<K>],
     workload: &Workload<K>,
     plan: Plan,
 ) -> Result<Vec<Vec<f64>>, Problem> {

@@ -1,13 +1,12 @@
 //! unstale as a subject: alone, with fences and counters as in any deployment.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use unstale::{Cache, Node, NodeBuilder};
 use unstale_port::memory::Hub;
 
-use crate::reader::{Fill, Maker, Subject, Work, each, room};
+use crate::reader::{BoxSubject, Fill, Maker, Subject, Work, each, room};
 use crate::workload::{self, BenchKey, VALUE_BYTES};
 
 /// A value in line with its metadata: unstale shares its own allocation, so none is needed inside it.
@@ -75,7 +74,7 @@ impl<K: BenchKey> Get<K> {
         Maker { name: "unstale", make: Self::make }
     }
 
-    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
+    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> BoxSubject<K> {
         let solo = if fill == Fill::Full { Solo::filled(keys) } else { Solo::new(keys.len()) };
         Box::new(Self { solo: Arc::new(solo) })
     }
@@ -116,7 +115,6 @@ impl<K: BenchKey> Subject<K> for Get<K> {
 /// Reads by `get_or_load`.
 pub(crate) struct GetOrLoad<K: BenchKey> {
     solo: Arc<Solo<K>>,
-    key: PhantomData<K>,
 }
 
 impl<K: BenchKey> GetOrLoad<K> {
@@ -125,9 +123,9 @@ impl<K: BenchKey> GetOrLoad<K> {
         Maker { name: "unstale-load", make: Self::make }
     }
 
-    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
+    fn make(keys: &Arc<Vec<K>>, fill: Fill) -> BoxSubject<K> {
         let solo = if fill == Fill::Full { Solo::filled(keys) } else { Solo::new(keys.len()) };
-        Box::new(Self { solo: Arc::new(solo), key: PhantomData })
+        Box::new(Self { solo: Arc::new(solo) })
     }
 }
 
@@ -174,7 +172,7 @@ impl With {
         Maker { name: "unstale", make: |keys, _| Self::loaded(keys, Subjects::ThreeDependencies) }
     }
 
-    fn loaded(keys: &Arc<Vec<String>>, subjects: Subjects) -> Box<dyn Subject<String>> {
+    fn loaded(keys: &Arc<Vec<String>>, subjects: Subjects) -> BoxSubject<String> {
         let solo = Solo::<String>::new(keys.len());
         let parts: Cache<u64, u8> = solo.node.cache("parts").build().expect("a first cache of its name");
         solo.runtime.block_on(async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::chart::Chart;
 use crate::measure::{self, Pictures, Plan, Problem};
-use crate::reader::{Engine, Fill, Maker, Subject};
+use crate::reader::{BoxSubject, Engine, Fill, Maker};
 use crate::report::Report;
 use crate::subject::{Get, GetOrLoad, With};
 use crate::workload::{self, Ask, BenchKey, ENTRIES, Workload};
@@ -73,7 +73,7 @@ fn one<K: BenchKey>(
     plan: Plan,
     report: &mut Report,
 ) -> Result<(), Problem> {
-    let subjects: Vec<Box<dyn Subject<K>>> =
+    let subjects: Vec<BoxSubject<K>> =
         makers.iter().map(|maker| (maker.make)(&workload.keys, Fill::Full)).collect();
     let figures = measure::reads(&subjects, workload, plan)?;
     for (subject, values) in subjects.iter().zip(figures) {
@@ -93,7 +93,7 @@ fn one<K: BenchKey>(
 }
 
 /// Single reads of those that answer without a future: awaiting one by one would time the executor.
-fn distribution<K: BenchKey>(subjects: &[Box<dyn Subject<K>>], order: &[Ask<K>]) -> Result<Chart, Problem> {
+fn distribution<K: BenchKey>(subjects: &[BoxSubject<K>], order: &[Ask<K>]) -> Result<Chart, Problem> {
     let title = "One hit: 100,000 random strings, 256 B, zipf 0.99, one thread";
     let mut chart = Chart::new(title, "Each time includes the clock that took it, 20 to 40 ns.", "ns");
     for name in ["unstale", "quick_cache", "foyer", "moka-sync"] {

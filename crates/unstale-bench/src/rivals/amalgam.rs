@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use amalgam::{Cache, EntryOptions};
 
-use crate::reader::{Fill, Subject, Work};
+use crate::reader::{BoxSubject, Fill, Subject, Work};
 use crate::rivals::runtime;
 use crate::workload;
 
@@ -17,7 +17,7 @@ pub(crate) struct Amalgam {
 
 impl Amalgam {
     /// amalgam-cache as a subject.
-    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> Box<dyn Subject<String>> {
+    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> BoxSubject<String> {
         let options = EntryOptions::new(Duration::from_secs(3_600));
         let cache = Cache::builder().default_options(options).try_build().expect("its defaults build");
         if fill == Fill::Full {

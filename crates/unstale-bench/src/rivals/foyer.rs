@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foyer_memory::{Cache, CacheBuilder, CacheProperties};
 
-use crate::reader::{Fill, Hasher, Subject, Work, each, room};
+use crate::reader::{BoxSubject, Fill, Hasher, Subject, Work, each, room};
 use crate::workload::{self, Ask, BenchKey};
 
 /// foyer's memory cache.
@@ -14,7 +14,7 @@ pub(crate) struct Foyer<K: BenchKey> {
 
 impl<K: BenchKey> Foyer<K> {
     /// foyer as a subject.
-    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
+    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> BoxSubject<K> {
         let cache = CacheBuilder::new(room(keys.len())).with_hash_builder(Hasher::default()).build();
         if fill == Fill::Full {
             for (index, key) in keys.iter().enumerate() {

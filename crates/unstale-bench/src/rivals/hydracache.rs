@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hydracache::{CacheOptions, HydraCache};
 
-use crate::reader::{Fill, Subject, Work, room};
+use crate::reader::{BoxSubject, Fill, Subject, Work, room};
 use crate::rivals::runtime;
 use crate::workload;
 
@@ -15,7 +15,7 @@ pub(crate) struct Hydracache {
 
 impl Hydracache {
     /// hydracache as a subject.
-    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> Box<dyn Subject<String>> {
+    pub(crate) fn make(keys: &Arc<Vec<String>>, fill: Fill) -> BoxSubject<String> {
         // Its capacity counts bytes.
         let cache = HydraCache::local().max_capacity(room(keys.len()) as u64 * 1_024).build();
         if fill == Fill::Full {

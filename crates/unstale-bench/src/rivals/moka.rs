@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::reader::{Fill, Hasher, Subject, Work, each, room};
+use crate::reader::{BoxSubject, Fill, Hasher, Subject, Work, each, room};
 use crate::rivals::runtime;
 use crate::workload::{self, Ask, BenchKey};
 
@@ -13,7 +13,7 @@ pub(crate) struct Sync<K> {
 
 impl<K: BenchKey> Sync<K> {
     /// moka as a subject, with nothing left in its own queues.
-    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
+    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> BoxSubject<K> {
         let cache = moka::sync::Cache::builder()
             .max_capacity(room(keys.len()) as u64)
             .build_with_hasher(Hasher::default());
@@ -61,7 +61,7 @@ pub(crate) struct Future<K> {
 
 impl<K: BenchKey> Future<K> {
     /// moka as a subject, with nothing left in its own queues.
-    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> Box<dyn Subject<K>> {
+    pub(crate) fn make(keys: &Arc<Vec<K>>, fill: Fill) -> BoxSubject<K> {
         let cache = moka::future::Cache::builder()
             .max_capacity(room(keys.len()) as u64)
             .build_with_hasher(Hasher::default());

@@ -9,7 +9,7 @@ use unstale_core::{Act, Batch, Subject, Told, Verb};
 use super::{Displaced, Inner, KeyChunk, Table};
 use crate::act::Section;
 use crate::batch::{Acted, Committed, LocalActs};
-use crate::fence::{Reach, Token};
+use crate::fence::{Reach, SubjectRef, Token};
 use crate::key::{Kept, Key, Probe};
 use crate::mechanism::Mechanism;
 use crate::new_entry::NewEntry;
@@ -20,43 +20,15 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// Puts a value in place of whatever there is, fences older loads and what depends on the old value, and ends that value.
     /// An entry of a greater version stays. When it returns, later reads here see nothing older.
     pub fn set(&self, key: &K, entry: NewEntry<V>, told: impl Into<Told>) -> Acted {
-        K::Kept::lend(key, |key| {
-            let subject = self.inner.prefetched(self.inner.key_subject(key));
-            let prepared = self.inner.prepare(key, Tick::ZERO, entry);
-            self.act(
-                || self.key_act(key.key_bytes(), Verb::Set),
-                told,
-                |number| self.inner.raise_for_set(subject, number),
-                |number, displaced| self.inner.set(key, prepared, number, displaced),
-            )
-        })
+        self.set_unless(key, entry, told, |_| false)
     }
 
     /// [`Table::set`], but if there was an act on the key after `since` the value is not put in place: the key is only
     /// fenced and dropped. With `since` taken before the value was read or written at the authority, of two writers
     /// without versions the one whose value may be old does not win.
     pub fn set_since(&self, key: &K, entry: NewEntry<V>, since: Token, told: impl Into<Told>) -> Acted {
-        K::Kept::lend(key, |key| {
-            let subject = self.inner.prefetched(self.inner.key_subject(key));
-            let prepared = self.inner.prepare(key, Tick::ZERO, entry);
-            let is_old = Cell::new(false);
-            self.act(
-                || self.key_act(key.key_bytes(), Verb::Set),
-                told,
-                |number| {
-                    let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
-                    is_old.set(checks && !self.is_unmoved_since(subject, since.0));
-                    self.inner.raise_for_set(subject, number);
-                },
-                |number, displaced| {
-                    if is_old.get() {
-                        self.inner.withdraw(key, number, Reach::Gone, displaced)
-                    } else {
-                        self.inner.set(key, prepared, number, displaced)
-                    }
-                },
-            )
-        })
+        let checks = self.inner.shared.mechanisms.on(Mechanism::SetSince);
+        self.set_unless(key, entry, told, |subject| checks && !self.is_unmoved_since(subject, since.0))
     }
 
     /// Drops the entry of a key: gone, also for fail-safe. When it returns, later reads here see nothing older.
@@ -156,6 +128,36 @@ impl<K: Key, V: Send + Sync + 'static> Table<K, V> {
     /// [`Table::expire_all`] as part of a batch.
     pub fn expire_all_in(&self, acts: &mut LocalActs) {
         self.act_on_all_in(acts, Verb::Expire);
+    }
+
+    /// Sets a value, or only fences and drops its key if the value is old: asked inside the section, before its fence rises.
+    fn set_unless(
+        &self,
+        key: &K,
+        entry: NewEntry<V>,
+        told: impl Into<Told>,
+        is_old: impl FnOnce(SubjectRef) -> bool,
+    ) -> Acted {
+        K::Kept::lend(key, |key| {
+            let subject = self.inner.prefetched(self.inner.key_subject(key));
+            let prepared = self.inner.prepare(key, Tick::ZERO, entry);
+            let old = Cell::new(false);
+            self.act(
+                || self.key_act(key.key_bytes(), Verb::Set),
+                told,
+                |number| {
+                    old.set(is_old(subject));
+                    self.inner.raise_for_set(subject, number);
+                },
+                |number, displaced| {
+                    if old.get() {
+                        self.inner.withdraw(key, number, Reach::Gone, displaced)
+                    } else {
+                        self.inner.set(key, prepared, number, displaced)
+                    }
+                },
+            )
+        })
     }
 
     fn invalidate<Q: Probe<K> + ?Sized>(&self, key: &Q, verb: Verb, told: impl Into<Told>) -> Acted {

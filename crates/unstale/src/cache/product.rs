@@ -67,10 +67,7 @@ impl<K: Key, V: Send + Sync + 'static> Job<K, V> {
     async fn produce(&mut self) -> Product<V> {
         let can_stand_in = self.terms.policy().fail_safe.is_on() && self.previous.is_some();
         let old = if can_stand_in { Old::StandsIn } else { Old::None };
-        let StoreRead { found, grant, .. } = match &self.key {
-            Some(key) => self.terms.stock_of(key, old).await,
-            None => StoreRead::NONE,
-        };
+        let StoreRead { found, grant, .. } = self.terms.stock_of(self.key.as_deref(), old).await;
         let stale = match found {
             Some(stocked) if self.terms.is_good_enough(&stocked) => {
                 return Product::Goods(self.terms.goods_of_stock(*stocked));

@@ -163,9 +163,9 @@ impl<K: Key, V: Send + Sync + 'static> Terms<K, V> {
 
     /// What the store has for one key. While another process loads it, this waits for that: as long as a turn lasts, and no
     /// longer than the hard timeout; then it is loaded here all the same.
-    pub(crate) async fn stock_of(&self, key: &K::Kept, old: Old) -> StoreRead<V> {
+    pub(crate) async fn stock_of(&self, key: Option<&K::Kept>, old: Old) -> StoreRead<V> {
         // Nothing to be boxed without a store.
-        let Some(level) = self.level() else { return StoreRead::NONE };
+        let Some((level, key)) = self.level().zip(key) else { return StoreRead::NONE };
         let turn = level.limits.turn;
         let patience = self.policy().hard_timeout.map_or(turn, |hard| hard.min(turn));
         let mut reads = Box::pin(self.stocks_of(slice::from_ref(key), old, patience)).await;
